@@ -1,0 +1,66 @@
+"""Run CPython without its cyclic garbage collector: find reference cycles, and keep them out.
+
+The rooms, from the ground up. Each imports only from those above it (tests/test_layers.py):
+
+    errors      every exception and warning
+    reports     what was found, as frozen data: CycleReport, Cycle, Reference, ObjectSummary
+    render      from reports to text, and nothing else
+    _collector  the only room that changes the collector's state, and puts it back
+    _definitions, _locals, _references   where things are defined, and what references are called
+    _window, _sharing                    what was born since a moment, and who else ran meanwhile
+    _garbage, _graph                     trial deletion; components and rings
+    _shapes                              from live garbage to the data of a report
+    _options, _verdict, _watch, _fallback   one guarded call, from its first moment to its verdict
+    _decorate                            guards as decorators, for functions of every kind
+    cycles      assert_no_cycles, cycle_scope, find_cycles
+    _program, audit, cli                 python -m cyclefree run
+
+Begin with `cycle_scope`:
+
+>>> import cyclefree
+>>> with cyclefree.cycle_scope() as report:
+...     ring = []
+...     ring.append(ring)
+...     del ring
+>>> report.objects
+1
+"""
+
+from __future__ import annotations
+
+from cyclefree.cycles import CycleHandle, CycleScope, assert_no_cycles, cycle_scope, find_cycles
+from cyclefree.errors import (
+    CollectorError,
+    CyclefreeError,
+    CyclefreeWarning,
+    CyclesFoundError,
+    ReportNotReadyError,
+)
+from cyclefree.reports import Cycle, CycleReport, Edge, ObjectSummary, Reference, Remedy
+
+__all__ = [
+    "CollectorError",
+    "Cycle",
+    "CycleHandle",
+    "CycleReport",
+    "CycleScope",
+    "CyclefreeError",
+    "CyclefreeWarning",
+    "CyclesFoundError",
+    "Edge",
+    "ObjectSummary",
+    "Reference",
+    "Remedy",
+    "ReportNotReadyError",
+    "assert_no_cycles",
+    "cycle_scope",
+    "find_cycles",
+]
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("cyclefree")
+    raise AttributeError(f"module 'cyclefree' has no attribute {name!r}")
