@@ -48,7 +48,7 @@ An odd number on purpose: it tells our threshold from one that the application s
 _SWITCH_INTERVAL = 0.1
 """Seconds for which a look asks other threads to wait. Not more: it stalls them."""
 
-_pauses: list[None] = []
+_pauses: dict[int, None] = {}
 _saved_thresholds: list[tuple[int, int, int]] = []
 _looks: list[None] = []
 _frozen_seen: list[None] = []
@@ -68,21 +68,22 @@ def require_cpython() -> None:
         )
 
 
-def pause() -> None:
+def pause(holder: object) -> None:
     """Hold automatic collections off until `BUDGET` net containers have piled up.
 
-    Pauses nest and overlap over threads: the last `resume` puts the thresholds back.
+    Pauses nest and overlap over threads: the last `resume` puts the thresholds back. Noting the
+    holder is the first thing done, so that a Ctrl-C at any later moment leaves what `resume` undoes.
     """
-    _pauses.append(None)
+    _pauses[id(holder)] = None
     now = gc.get_threshold()
     if 0 < now[0] < BUDGET:  # 0 means off; a larger one is the application's own, longer pause
         _saved_thresholds[:] = [now]
         gc.set_threshold(BUDGET, now[1], now[2])
 
 
-def resume() -> None:
-    """End one `pause`; the last one out restores the thresholds, where they are still ours."""
-    _pauses.pop()
+def resume(holder: object) -> None:
+    """End the holder's `pause`; the last one restores the thresholds, if they are still ours."""
+    _pauses.pop(id(holder), None)
     if _pauses:
         return
     try:

@@ -22,7 +22,7 @@ __all__ = ["confirm", "find_garbage", "is_boundary", "trial_deletion_works"]
 _CHUNK = 2_000
 """Objects for one `gc.get_referents` call: argument and answer stay in the caches."""
 
-_OLDER_FLOOR = 256
+_OLDER_FLOOR = 128
 """Older objects that a look may follow, however little the call left behind (objects)."""
 
 _OLDER_PER_SURVIVOR = 4

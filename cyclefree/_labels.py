@@ -55,8 +55,18 @@ class Label:
         """Summarize an object that has this label."""
         if self._summary is None:
             place = defined_at(obj)
-            self._summary = ObjectSummary(self.shown, module_of(type(obj)), place)
+            name = self._own_name(obj)
+            self._summary = ObjectSummary(self.shown, module_of(type(obj)), place, name=name)
         return self._summary
+
+
+    def _own_name(self, obj: object) -> str | None:
+        """Return what a class, a function or running code is called itself."""
+        if self.is_class:
+            return type_name(obj)  # type: ignore[arg-type]
+        if id(type(obj)) in _NAMED_BY_CODE:
+            return _code_name(obj, code_of(obj)).replace("<locals>.", "") or None
+        return None
 
 
 def _is_in(module: str | None, package: str) -> bool:

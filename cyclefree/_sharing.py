@@ -76,14 +76,16 @@ class Threads:
 class Place:
     """Where a `with` block begins: enough to say so, and to know whether it gave way to others.
 
-    Keeps the code object and two numbers, never the frame.
+    Keeps the code object and some numbers, never the frame.
     """
 
-    __slots__ = ("_code", "_first")
+    __slots__ = ("_code", "_first", "_frame", "thread")
 
     def __init__(self, frame: FrameType) -> None:
         self._code: CodeType = frame.f_code
         self._first = frame.f_lasti
+        self._frame = id(frame)
+        self.thread = _thread.get_ident()
 
     def __str__(self) -> str:
         line = 0
@@ -107,6 +109,10 @@ class Place:
             for instruction in dis.get_instructions(code)
             if instruction.opname in _SUSPENDING
         )
+
+    def is_in_frame_of(self, other: Place) -> bool:
+        """Whether both are in the same frame."""
+        return self._frame == other._frame and self._code is other._code
 
     def is_coroutine(self) -> bool:
         """Whether the block stands in a coroutine or an async generator."""

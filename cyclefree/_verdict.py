@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -13,8 +15,8 @@ from cyclefree.reports import CycleReport
 
 __all__ = ["Verdict"]
 
-_AT_THE_CALL = 3
-"""Frames from `warnings.warn` to the guarded call or block, as `stacklevel` counts."""
+_HERE = os.path.join(os.path.dirname(__file__), "")
+"""The folder that holds the library's code."""
 
 
 class Verdict:
@@ -67,15 +69,19 @@ class Verdict:
             notes=self.notes,
         )
 
-    def deliver(self) -> None:
+    def deliver(self, report: CycleReport | None = None) -> None:
         """Do with the report what the option `action` says.
+
+        Args:
+            report: the report, where it has been made: the predicates of `ignore` run once.
 
         Raises:
             CyclesFoundError: `action` is "raise", there are cycles, and they are certainly this
                 call's. What other threads or tasks may have left, and a look that could not see
                 everything, only warn.
         """
-        report = self.report()
+        if report is None:
+            report = self.report()
         inconclusive = report.method == "inconclusive"
         if not report and not inconclusive:
             return
@@ -85,4 +91,18 @@ class Verdict:
         elif action == "raise" and not report.shared_with and not inconclusive:
             raise CyclesFoundError(report)
         else:
-            warnings.warn(str(report), CyclefreeWarning, stacklevel=_AT_THE_CALL)
+            warnings.warn(str(report), CyclefreeWarning, stacklevel=_frames_of_ours())
+
+
+def _frames_of_ours() -> int:
+    """Count the frames from `warnings.warn` to the guarded call or block, as `stacklevel` counts.
+
+    Not a fixed number: sampling puts a frame in between
+    (tests/test_verdict.py::test_a_warning_points_to_the_call).
+    """
+    level = 1
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename.startswith(_HERE) and frame.f_back is not None:
+        level += 1
+        frame = frame.f_back
+    return level

@@ -10,6 +10,8 @@ roll-over.
 from __future__ import annotations
 
 import gc
+import os
+from _thread import get_ident, interrupt_main
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -33,9 +35,9 @@ _MARKS_KEPT = 1_024
 """Marks of a stepped window that no collection has come by to resolve (two a step)."""
 
 _FROZEN_NOTE = (
-    "the mark of this window has gone without a collection having been seen: gc.freeze() was "
-    "called inside it, or gc.callbacks was emptied; what was born before that moment could not be "
-    "looked at"
+    "the mark of this window has gone without a look: gc.freeze() was called inside it, "
+    "gc.callbacks was emptied, or the look at a collection was interrupted; what was born before "
+    "that moment could not be looked at"
 )
 
 
@@ -62,6 +64,7 @@ class Watch(Verdict):
         "_imports_depth",
         "_stepped",
         "_taken",
+        "_thread",
         "_threads",
         "window",
     )
@@ -74,6 +77,7 @@ class Watch(Verdict):
         self._imports_depth = 0
         self._taken: set[int] = set()
         self._before: set[int] = set()
+        self._thread = 0
         self._threads: Threads | None = None
 
     # -- the course of a watch -----------------------------------------------------------
@@ -82,10 +86,11 @@ class Watch(Verdict):
         """Begin to watch; a plain call's only step begins with it."""
         if gc.get_count()[0] > _ROOMY and _collector.is_off():
             _make_room()
-        if not self._stepped:
-            _collector.pause()
-        _open[id(self)] = self
+        self._thread = get_ident()
+        _open[id(self)] = self  # before anything is changed, so that `abandon` undoes all of it
         _hook_on()
+        if not self._stepped:
+            _collector.pause(self)
         if self._options.thorough:
             self._before = set(map(id, find_garbage(gc.get_objects())))
         if not self._stepped:
@@ -130,7 +135,7 @@ class Watch(Verdict):
         if _open.pop(id(self), None) is None:
             return
         if not self._stepped:
-            _collector.resume()
+            _collector.resume(self)
         if not _open:
             _hook_off()
 
@@ -265,11 +270,35 @@ def _hook_off() -> None:
 def _on_collection(phase: str, info: dict[str, int]) -> None:
     """Look before a collection takes the evidence away."""
     watches = list(_open.values())
-    if phase == "start":
-        _absorb(info["generation"], watches, emptied=True)
-    else:
+    if phase != "start":
         for watch in watches:
             watch._taken.clear()  # freed by now: the numbers may come back as other objects
+        return
+    try:
+        _absorb(info["generation"], watches, emptied=True)
+    except BaseException as error:
+        for watch in watches:
+            watch.window.lost = True
+            watch.window.restart()
+        if not isinstance(error, KeyboardInterrupt):
+            raise  # the interpreter prints it: an exception can't leave a collection
+        # Ctrl-C would end there too, printed and forgotten; so it is sent again, to the program.
+        interrupt_main()
+
+
+def _after_fork_in_child() -> None:
+    """End the watches of threads that the child of a fork does not have.
+
+    Without this the collector would stay paused there for good
+    (tests/test_watch.py::test_a_forked_child_is_not_left_paused).
+    """
+    for watch in list(_open.values()):
+        if watch._thread != get_ident():
+            watch.abandon()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 @dataclass

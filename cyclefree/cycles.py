@@ -134,7 +134,7 @@ class CycleScope:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        watch, handle, place, tasks = self._entered.pop()
+        watch, handle, place, tasks = self._leaving(Place(sys._getframe(1)))
         if error is not None:
             watch.abandon()
             return
@@ -149,7 +149,22 @@ class CycleScope:
         report = watch.report()
         handle._finish(lambda: report)
         if not self._quiet or report.method == "inconclusive":
-            watch.deliver()
+            watch.deliver(report)
+
+    def _leaving(
+        self, here: Place
+    ) -> tuple[Watch | CollectorWatch, CycleHandle, Place, Tasks | None]:
+        """Take out the entry of the block that ends: others may be open by other threads and tasks.
+
+        The last one that was entered in the same frame; where there is none, as under an `ExitStack`, in the
+        same thread (tests/test_cycles.py::test_one_guard_open_in_two_threads).
+        """
+        entered = self._entered[::-1]
+        same_thread = [entry for entry in entered if entry[2].thread == here.thread]
+        same_frame = [entry for entry in entered if entry[2].is_in_frame_of(here)]
+        entry = (same_frame or same_thread or entered)[0]
+        self._entered.remove(entry)
+        return entry
 
 
 def _checked_name(function: object) -> str:

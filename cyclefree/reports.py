@@ -19,7 +19,7 @@ METHODS = ("trial deletion", "collector", "inconclusive")
 Counts = tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reference:
     """One reference of a ring.
 
@@ -37,7 +37,7 @@ class Reference:
     stored_at: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ObjectSummary:
     """What is told of one object of a cycle.
 
@@ -46,15 +46,17 @@ class ObjectSummary:
         module: The module of that class.
         defined_at: Where the class, function or frame is defined, ``"shop/models.py:8"``.
         created_at: Where the object was allocated, when tracemalloc was tracing.
+        name: The own name of a class, function, frame, generator or coroutine.
     """
 
     type_name: str
     module: str | None
     defined_at: str | None
     created_at: str | None = None
+    name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Edge:
     """All references of one name between two types inside the cycles of one shape.
 
@@ -71,7 +73,7 @@ class Edge:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Remedy:
     """The smallest change that removes the cycles of one shape.
 
@@ -88,7 +90,7 @@ class Remedy:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cycle:
     """All cycles of one shape.
 
@@ -134,7 +136,7 @@ class Cycle:
         return self.in_cycle + sum(number for _, number in self.hanging)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CycleReport:
     """The cycles that a scope left, by shape.
 

@@ -14,10 +14,13 @@ import weakref
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cyclefree._graph import ObjectGraph, Sizes, shortest_cycle, size_of
+
+# A loaded machine is no failure.
+quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Node:
@@ -78,6 +81,7 @@ def links_only(components: list[list[int]], nodes: int) -> list[list[int]]:
     return [[index for index in component if index < nodes] for component in components]
 
 
+@quick
 @given(graphs())
 def test_components_equal_oracle(rows: list[list[int]]) -> None:
     """Components are the groups that reach each other, in order of their smallest index."""
@@ -87,6 +91,7 @@ def test_components_equal_oracle(rows: list[list[int]]) -> None:
     assert links_only(found, len(rows)) == naive_components(rows)
 
 
+@quick
 @given(graphs())
 def test_hanging_equals_oracle(rows: list[list[int]]) -> None:
     """Each object outside belongs to a component that reaches it, and none is left out."""
@@ -107,6 +112,7 @@ def test_hanging_equals_oracle(rows: list[list[int]]) -> None:
             assert owners[index] == -1
 
 
+@quick
 @given(graphs())
 def test_shortest_cycle_equals_oracle(rows: list[list[int]]) -> None:
     """In a small graph the ring is one of the shortest, and its steps are references."""

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cyclefree.reports import (
@@ -25,6 +25,9 @@ from cyclefree.reports import (
     ordered,
     sorted_edges,
 )
+
+# A loaded machine is no failure.
+quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 numbers = st.integers(min_value=0, max_value=2**70)
 texts = st.text(max_size=8)
@@ -160,12 +163,14 @@ def test_rendering_is_imported_when_asked_for() -> None:
     assert done.stdout.strip() == "False"
 
 
+@quick
 @given(reports())
 def test_json_is_lossless(report: CycleReport) -> None:
     """A report read back from its JSON is equal to it."""
     assert CycleReport.from_json(report.to_json()) == report
 
 
+@quick
 @given(reports())
 def test_pickle_is_lossless(report: CycleReport) -> None:
     """A report travels between processes by pickle."""
@@ -232,12 +237,14 @@ def test_missing_field_is_named() -> None:
         CycleReport.from_json(json.dumps(data))
 
 
+@quick
 @given(reports(), reports())
 def test_merge_is_commutative(first: CycleReport, second: CycleReport) -> None:
     """The order in which reports are merged changes no number."""
     assert counted(CycleReport.merge(first, second)) == counted(CycleReport.merge(second, first))
 
 
+@quick
 @given(reports(), reports(), reports())
 def test_merge_is_associative(a: CycleReport, b: CycleReport, c: CycleReport) -> None:
     """Merging in parts gives the same numbers as merging at once."""
@@ -246,6 +253,7 @@ def test_merge_is_associative(a: CycleReport, b: CycleReport, c: CycleReport) ->
     assert counted(CycleReport.merge(a, CycleReport.merge(b, c))) == at_once
 
 
+@quick
 @given(reports())
 def test_merge_of_one(report: CycleReport) -> None:
     """One report merged is that report."""

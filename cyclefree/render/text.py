@@ -156,7 +156,7 @@ def _ring(cycle: Cycle, paint: _Paint) -> Iterator[str]:
     yield paint.row(first.replace("│ ", "┌▶", 1), place, width)
     for left, right in lines[1:]:
         yield paint.row(left, right, width)
-    yield f"    └─ back to {_printable(cycle.objects[cycle.references[0].source].type_name)}"
+    yield f"    └─ back to {_printable(_called(cycle.objects[cycle.references[0].source]))}"
 
 
 def _parts(cycle: Cycle) -> list[Part]:
@@ -168,7 +168,7 @@ def _parts(cycle: Cycle) -> list[Part]:
         source, target = cycle.objects[reference.source], cycle.objects[reference.target]
         if reference.source == start or not _is_container(source):
             parts.append(tuple(lines))
-            lines = [(f"    │  {source.type_name}", source.defined_at)]
+            lines = [(f"    │  {_called(source)}", source.defined_at)]
         facts = []
         if _is_container(target) and reference.target != start:
             facts.append(target.type_name)
@@ -197,6 +197,11 @@ def _without_repeats(parts: list[Part]) -> Iterator[Part]:
         else:
             yield parts[at]
             at += 1
+
+
+def _called(summary: ObjectSummary) -> str:
+    """Return "Order" for an instance, "function walk" or "type Row" for what has a name itself."""
+    return f"{summary.type_name} {summary.name}" if summary.name else summary.type_name
 
 
 def _is_container(summary: ObjectSummary) -> bool:

@@ -1,0 +1,402 @@
+"""The text of a report: golden texts, and what keeps them safe to print."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cyclefree._garbage import find_garbage
+from cyclefree._shapes import Blame, describe
+from cyclefree.render.text import format_report
+from cyclefree.reports import (
+    Cycle,
+    CycleReport,
+    Edge,
+    ObjectSummary,
+    Reference,
+    most_frequent_first,
+    ordered,
+)
+
+ORDER = Cycle(
+    count=2,
+    kind=None,
+    fingerprint="c3c4b619",
+    objects=(
+        ObjectSummary("Order", "shop.models", "shop/models.py:8"),
+        ObjectSummary("list", "builtins", None),
+        ObjectSummary("OrderLine", "shop.models", "shop/models.py:21"),
+    ),
+    references=(Reference(0, 1, ".lines"), Reference(1, 2, "[0]"), Reference(2, 0, ".order")),
+    edges=(
+        Edge("Order", ".lines", "list", 2),
+        Edge("OrderLine", ".order", "Order", 2),
+        Edge("list", "[*]", "OrderLine", 2),
+    ),
+    members=(("Order", 2), ("OrderLine", 2), ("list", 2)),
+    hanging=(),
+    bytes=1144,
+)
+
+
+def with_cycle(**changes: Any) -> Cycle:
+    """Change the cycle of the design."""
+    return dataclasses.replace(ORDER, **changes)
+
+
+def report_of(*cycles: Cycle, **changes: Any) -> CycleReport:
+    """Make a report of cycles."""
+    report = CycleReport(
+        "load_order()", sum(c.size for c in cycles), sum(c.bytes for c in cycles), ordered(cycles)
+    )
+    return dataclasses.replace(report, **changes)
+
+
+def test_the_text_of_the_design() -> None:
+    """Two instances that refer to each other: the text of the design, without its remedy."""
+    assert (
+        str(report_of(ORDER))
+        == """\
+load_order() left 6 objects (1,144 bytes) that only the cyclic gc can free
+
+#1  2 of these   c3c4b619
+    ┌▶ Order                    shop/models.py:8
+    │    .lines                 list
+    │    [0]
+    │  OrderLine                shop/models.py:21
+    │    .order
+    └─ back to Order
+    in the cycle: 2 Order, 2 OrderLine, 2 list"""
+    )
+
+
+def test_no_cycles() -> None:
+    """Nothing found is one line."""
+    assert format_report(report_of()) == "load_order() left no reference cycles"
+
+
+def test_once() -> None:
+    """A shape from the imports says so."""
+    heading = format_report(report_of(with_cycle(once=True))).splitlines()[2]
+    assert heading == "#1  2 of these   c3c4b619   once, while modules were imported"
+
+
+def test_live() -> None:
+    """Cycles that are still reachable are found, not left."""
+    lines = format_report(report_of(with_cycle(live=True))).splitlines()
+    assert lines[0] == "load_order() found 6 objects (1,144 bytes) in cycles"
+    assert lines[2] == "#1  2 of these   c3c4b619   still reachable"
+
+
+def test_live_beside_garbage() -> None:
+    """A report of both says how many there are of each."""
+    title = format_report(report_of(ORDER, with_cycle(live=True))).splitlines()[0]
+    assert title == (
+        "load_order() left 6 objects (1,144 bytes) that only the cyclic gc can free, "
+        "and 6 objects (1,144 bytes) in cycles that are still reachable"
+    )
+
+
+def test_kind_and_storing_line_have_their_places() -> None:
+    """A kind and the line that stored a reference are shown where they are known."""
+    references = (*ORDER.references[:2], Reference(2, 0, ".order", "shop/models.py:24"))
+    cycle = with_cycle(kind="instances that refer to each other", references=references)
+    lines = format_report(report_of(cycle)).splitlines()
+    assert lines[2] == "#1  2 of these   c3c4b619   instances that refer to each other"
+    assert lines[7] == "    │    .order                 stored at shop/models.py:24"
+
+
+def test_one_object_is_singular() -> None:
+    """Numbers and nouns agree."""
+    cycle = with_cycle(members=(("list", 1),), bytes=1)
+    title = format_report(report_of(cycle)).splitlines()[0]
+    assert title == "load_order() left 1 object (1 byte) that only the cyclic gc can free"
+
+
+def test_hanging_and_other_references() -> None:
+    """What is beside the ring comes below it, with the places of types not shown yet."""
+    cycle = with_cycle(
+        objects=(*ORDER.objects, ObjectSummary("Invoice", "shop.bill", "shop/bill.py:5")),
+        edges=(
+            *ORDER.edges,
+            Edge("Invoice", ".order", "Order", 1),
+            Edge("set", "a member", "X", 1),
+        ),
+        hanging=(("dict", 1234),),
+    )
+    assert (
+        format_report(report_of(cycle)).partition("back to Order\n")[2]
+        == """\
+    also in the cycle: Invoice.order → Order  shop/bill.py:5
+                       set a member → X
+    in the cycle: 2 Order, 2 OrderLine, 2 list   hanging off it: 1,234 dict"""
+    )
+
+
+def test_long_lists_are_cut() -> None:
+    """Many references and many types are cut, and the rest is counted."""
+    edges = tuple(Edge(f"T{n:02}", ".x", "Order", 1) for n in range(15))
+    members = most_frequent_first({f"T{n:02}": 100 - n for n in range(10)})
+    text = format_report(report_of(with_cycle(edges=edges, members=members)))
+    assert "T11.x → Order\n                       and 3 more\n" in text
+    assert text.endswith("93 T07 and 2 more types")
+
+
+def test_limit() -> None:
+    """With a limit the further shapes are counted only."""
+    report = report_of(*(with_cycle(fingerprint=f"{n:08}") for n in range(3)))
+    assert format_report(report, limit=3) == format_report(report)
+    assert format_report(report, limit=2).endswith("\n\nand 1 more shape")
+    text = format_report(report, limit=0)
+    assert text.splitlines()[1:] == ["", "and 3 more shapes"]
+    with pytest.raises(ValueError, match="limit must be zero or more"):
+        format_report(report, limit=-1)
+
+
+def test_footer() -> None:
+    """What was ignored, who shared the window, and notes come last."""
+    report = report_of(
+        ignored=1, shared_with=("Thread-1", "task 'x'"), notes=("a",), method="inconclusive"
+    )
+    assert format_report(report).splitlines()[1:] == [
+        "",
+        "1 cycle ignored by the options only and ignore",
+        "ran meanwhile and may have made these: Thread-1, task 'x'",
+        "inconclusive: not everything could be looked at",
+        "note: a",
+    ]
+
+
+def test_colour_changes_no_text() -> None:
+    """Colours are extra: without their codes it is the same text."""
+    report = report_of(ORDER, with_cycle(fingerprint="00000000", once=True))
+    coloured = format_report(report, colour=True)
+    assert "\033[" in coloured
+    assert "\033" not in format_report(report)
+    assert re.sub(r"\033\[\d*m", "", coloured) == format_report(report)
+
+
+def test_names_cannot_steer_the_terminal() -> None:
+    """Control characters in names, which may be any text, are escaped."""
+    nasty = "A\n\033[2Jß"
+    cycle = with_cycle(
+        objects=tuple(ObjectSummary(nasty, nasty, nasty) for _ in range(3)),
+        references=(Reference(0, 1, nasty), Reference(1, 2, nasty), Reference(2, 0, nasty)),
+        edges=(Edge(nasty, nasty, nasty, 1), Edge("B", nasty, nasty, 1)),
+        members=((nasty, 2),),
+        hanging=((nasty, 2),),
+        kind=nasty,
+    )
+    report = report_of(cycle, scope=nasty, notes=(nasty,), shared_with=(nasty,))
+    text = format_report(report)
+    assert all(line.isprintable() for line in text.splitlines())
+    assert len(text.splitlines()) == len(format_report(report, colour=True).splitlines())
+    assert "\\x1b[2Jß" in text
+
+
+def test_a_long_name_keeps_its_column_apart() -> None:
+    """A name wider than the column still has two spaces before what stands right of it."""
+    name = "Order" * 20
+    cycle = with_cycle(objects=(ObjectSummary(name, "m", "m.py:1"), *ORDER.objects[1:]))
+    assert f"┌▶ {name}  m.py:1\n" in format_report(report_of(cycle))
+
+
+def ring_of(types: list[str]) -> Cycle:
+    """Make a ring of instances that each refer to the next."""
+    return with_cycle(
+        objects=tuple(ObjectSummary(name, "m", None) for name in types),
+        references=tuple(Reference(at, (at + 1) % len(types), ".next") for at in range(len(types))),
+        edges=(),
+    )
+
+
+def test_a_long_ring_is_said_once() -> None:
+    """A ring of many equal steps shows the step and how often it comes."""
+    text = format_report(report_of(ring_of(["Head", *["Node"] * 5000])))
+    assert (
+        text.partition("c3c4b619\n")[2].partition("    in the")[0]
+        == """\
+    ┌▶ Head
+    │    .next
+    │  Node
+    │    .next
+    │  … this step 4,999 times more
+    └─ back to Head
+"""
+    )
+    text = format_report(report_of(ring_of(["A", "B"] * 50)))
+    assert "… these 2 steps 49 times more\n" in text
+
+
+def test_a_short_ring_is_never_abridged() -> None:
+    """Ten equal steps are shown one by one."""
+    text = format_report(report_of(ring_of(["Node"] * 10)))
+    assert text.count(".next\n") == 10
+
+
+def test_a_ring_of_containers() -> None:
+    """Only the first container of a ring of nothing else stands as an object."""
+    cycle = with_cycle(
+        objects=(ObjectSummary("list", "builtins", None), ObjectSummary("dict", "builtins", None)),
+        references=(Reference(0, 1, "[0]"), Reference(1, 0, "['parent']")),
+        edges=(),
+    )
+    assert """
+    ┌▶ list
+    │    [0]                    dict
+    │    ['parent']
+    └─ back to list
+""" in format_report(report_of(cycle))
+
+
+def test_a_users_class_named_list_is_an_object() -> None:
+    """Only exact builtin containers stand on the reference."""
+    objects = (ORDER.objects[0], ObjectSummary("list", "shop", "shop/a.py:1"), ORDER.objects[2])
+    assert "    │  list                     shop/a.py:1\n" in format_report(
+        report_of(with_cycle(objects=objects))
+    )
+
+
+def test_a_cycle_without_a_ring() -> None:
+    """Where no ring could be named, the types are shown all the same."""
+    text = format_report(report_of(with_cycle(objects=(), references=(), edges=())))
+    assert text.splitlines()[2:] == [
+        "#1  2 of these   c3c4b619",
+        "    in the cycle: 2 Order, 2 OrderLine, 2 list",
+    ]
+
+
+# --- from objects to text, the same on every version ---------------------------------------------
+
+
+class Owner:
+    """Slots: the same objects on 3.10, where instances would have dictionaries."""
+
+    __slots__ = ("items",)
+
+
+class Item:
+    __slots__ = ("owner",)
+
+
+class Button:
+    __slots__ = ("on_click",)
+
+    def click(self) -> None:
+        """Do nothing."""
+
+
+def two_instances() -> None:
+    """Make two instances that refer to each other."""
+    owner, item = Owner(), Item()
+    owner.items, item.owner = {"first": item}, owner
+
+
+def bound_method() -> None:
+    """Make an instance that stores its own bound method."""
+    button = Button()
+    button.on_click = button.click
+
+
+def exception() -> None:
+    """Keep an exception in a local of the frame that its traceback shows."""
+    try:
+        raise ValueError
+    except ValueError as error:
+        err = error
+
+
+def closure() -> None:
+    """Make a function that calls itself by a free variable."""
+
+    def walk() -> object:
+        return walk
+
+
+def run_time_class() -> None:
+    """Make a class."""
+
+    class Made:
+        __slots__ = ()
+
+
+def self_held() -> None:
+    """Make a list that holds itself."""
+    held: list[object] = []
+    held.append(held)
+
+
+RINGS = {
+    two_instances: """
+    ┌▶ Owner                    PLACE
+    │    .items                 dict
+    │    ['first']
+    │  Item                     PLACE
+    │    .owner
+    └─ back to Owner
+    in the cycle: 1 Item, 1 Owner, 1 dict
+""",
+    bound_method: """
+    ┌▶ Button                   PLACE
+    │    .on_click
+    │  method                   PLACE
+    │    .__self__
+    └─ back to Button
+    in the cycle: 1 Button, 1 method
+""",
+    exception: """
+    ┌▶ frame exception          PLACE
+    │    local 'err'
+    │  ValueError
+    │    .__traceback__
+    │  traceback                PLACE
+    │    .tb_frame
+    └─ back to frame exception
+    in the cycle: 1 ValueError, 1 frame, 1 traceback
+""",
+    closure: """
+    ┌▶ function closure.walk      PLACE
+    │    closure variable 'walk'
+    └─ back to function closure.walk
+    in the cycle: 1 cell, 1 function, 1 tuple
+""",
+    run_time_class: """
+    ┌▶ type Made                PLACE
+    │    .__mro__               tuple
+    │    [0]
+    └─ back to type Made
+""",
+    self_held: """
+    ┌▶ list
+    │    [0]
+    └─ back to list
+    in the cycle: 1 list
+""",
+}
+
+
+@pytest.mark.parametrize("make", RINGS, ids=[make.__name__ for make in RINGS])
+def test_golden_ring(make: Callable[[], None]) -> None:
+    """Each kind of cycle gives the same text on every version, with its places."""
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    mark: list[object] = []
+    try:
+        make()
+        young = gc.get_objects(generation=0)
+        del young[: next(at for at, obj in enumerate(young) if obj is mark) + 1]
+        report = describe(find_garbage(young), Blame(), scope="f()")
+        del young
+    finally:
+        if enabled:
+            gc.enable()
+        gc.collect()
+    text = re.sub(r"\S*test_text\.py:\d+", "PLACE", format_report(report)) + "\n"
+    assert RINGS[make] in text
+    assert "0x" not in text
