@@ -6,11 +6,9 @@ Everything here is read without running user code: class facts come through the 
 
 from __future__ import annotations
 
-import ast
 import gc
 import os
 import sys
-import tokenize
 from collections.abc import Iterable, Iterator, Mapping
 from types import (
     AsyncGeneratorType,
@@ -23,6 +21,10 @@ from types import (
     ModuleType,
     TracebackType,
 )
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ast
 
 _mro = type.__dict__["__mro__"].__get__
 _namespace = type.__dict__["__dict__"].__get__
@@ -30,7 +32,8 @@ _qualname = type.__dict__["__qualname__"].__get__
 _module = type.__dict__["__module__"].__get__
 _code = FunctionType.__dict__["__code__"].__get__
 _globals = FunctionType.__dict__["__globals__"].__get__
-_module_dict = ModuleType.__dict__["__dict__"].__get__
+_module_members: Mapping[str, Any] = type.__dict__["__dict__"].__get__(ModuleType)
+_module_dict = _module_members["__dict__"].__get__
 _method_function = MethodType.__dict__["__func__"].__get__
 _traceback_frame = TracebackType.__dict__["tb_frame"].__get__
 
@@ -52,6 +55,11 @@ def mro_of(cls: type) -> tuple[type, ...]:
     """Return the method resolution order without asking the metaclass."""
     order = _mro(cls)
     return order if type(order) is tuple else ()
+
+
+def derives(cls: type, base: type) -> bool:
+    """Tell whether `base` is in the MRO, by identity: `in` would call a metaclass's `__eq__`."""
+    return any(each is base for each in mro_of(cls))
 
 
 def namespace_of(cls: type) -> Mapping[str, object]:
@@ -182,6 +190,9 @@ def _class_lines(path: str) -> dict[str, list[tuple[int, int]]]:
     found = _CLASS_LINES.get(path)
     if found is not None:
         return found
+    import ast  # here: few programs need a class's line, and every import of ours would pay
+    import tokenize
+
     found = {}
     try:
         if os.path.getsize(path) <= _SOURCE_LIMIT:
@@ -196,6 +207,8 @@ def _class_lines(path: str) -> dict[str, list[tuple[int, int]]]:
 
 
 def _class_lines_of(tree: ast.Module) -> dict[str, list[tuple[int, int]]]:
+    import ast
+
     found: dict[str, list[tuple[int, int]]] = {}
     todo: list[tuple[ast.AST, str]] = [(tree, "")]
     while todo:
@@ -231,12 +244,12 @@ def _shown_path(path: str) -> str:
 
 
 def _own_name(namespace: Mapping[str, object]) -> str | None:
-    name = dict.get(namespace, "__name__")  # type: ignore[arg-type, call-overload]
+    name = dict.get(namespace, "__name__")  # type: ignore[call-overload]
     return name if type(name) is str else None
 
 
 def _is_class(cls: type) -> bool:
-    return cls is type or type in mro_of(cls)
+    return cls is type or derives(cls, type)
 
 
 def _is_heap_type(cls: type) -> bool:
@@ -270,8 +283,10 @@ def names_in_modules(cls: type) -> dict[str, None]:
         values: list[object] = []
         for value in list(namespace.values()):
             values.append(value)
-            if _is_class(type(value)) and _is_heap_type(value):
-                values.extend(list(namespace_of(value).values()))
+            if _is_class(type(value)):
+                cls_found: Any = value
+                if _is_heap_type(cls_found):
+                    values.extend(list(namespace_of(cls_found).values()))
         _names_reachable(names, values, limit=20_000, follow_any=False)
     return names
 

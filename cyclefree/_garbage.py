@@ -17,6 +17,8 @@ import time
 from collections import deque
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 
+from cyclefree._collector import untraversable
+
 __all__ = ["confirm", "find_garbage", "is_boundary", "trial_deletion_works"]
 
 _CHUNK = 2_000
@@ -79,6 +81,8 @@ def _split(
     """Return the garbage, and the survivors that are not known to be reached from `known_alive`."""
     left = dict(zip(map(id, objects), map(sys.getrefcount, objects), strict=True))
     suspects = objects
+    if left.pop(id(untraversable()), None) is not None:
+        suspects = [o for o in objects if id(o) in left]
     if left.pop(id(known_alive), None) is not None:
         _walk([known_alive], left)
         if not left:

@@ -23,6 +23,8 @@ from types import (
     GeneratorType,
 )
 
+from cyclefree._definitions import derives
+
 _Named = tuple[str, object, object]
 _Option = tuple[str, object]
 State = tuple[int, int, str]
@@ -84,7 +86,7 @@ def _name_frame(frame: FrameType, referents: Sequence[object], flows: Flows) -> 
     if referents and type(referents[0]) is FrameType:
         names.append(("attr", "f_back"))
     code = frame.f_code
-    if sys.version_info >= (3, 11):
+    if _AFTER_310:
         rest = len(names)
         trace = frame.f_trace
         if trace is not None and rest < len(referents) and referents[rest] is trace:
@@ -92,11 +94,13 @@ def _name_frame(frame: FrameType, referents: Sequence[object], flows: Flows) -> 
         start = _after_code(names, referents, code)
         if start is None:  # a running frame, or one that its generator owns, shows no locals
             return names + [("unnamed", None)] * (len(referents) - len(names))
-        states = _frame_states(frame, flows.of(code))
-        return names + _align(states, flows.of(code), referents[len(names) :])
-    for name, value in (
-        *(("f_code", code), ("f_builtins", frame.f_builtins), ("f_globals", frame.f_globals)),
-    ):
+        flow = flows.of(code)
+        values = referents[len(names) :]
+        if len(values) == len(flow.slots):  # every slot is bound: nothing to work out
+            return names + [("local", name) for name in flow.slots]
+        return names + _align(_frame_states(frame, flow), flow, values)
+    fields = (("f_code", code), ("f_builtins", frame.f_builtins), ("f_globals", frame.f_globals))
+    for name, value in fields:
         if len(names) < len(referents) and referents[len(names)] is value:
             names.append(("attr", name))
     return names + _name_frame_310(frame, referents[len(names) :], flows.of(code))
@@ -131,7 +135,8 @@ def _name_frame_310(frame: FrameType, values: Sequence[object], flow: Flow) -> l
     with_locals: list[_Option] = [("attr", "f_locals"), *fields]
     # f_locals is there for certain in a module's or class's frame; in a function's only once
     # somebody has asked for it: then the number of values does not fit without it.
-    for prefix in (fields, with_locals) if optimized else (with_locals,):
+    cached = bool(values) and _is_cached_locals(values[0], flow)
+    for prefix in (fields, with_locals) if optimized and not cached else (with_locals, fields):
         if len(prefix) <= len(values):
             rest = values[len(prefix) :]
             if trace is not None and values[len(prefix) - 1] is not trace:
@@ -139,6 +144,13 @@ def _name_frame_310(frame: FrameType, values: Sequence[object], flow: Flow) -> l
             if _fits(states, flow, rest):
                 return prefix + _align(states, flow, rest)
     return [("unnamed", None)] * len(values)
+
+
+def _is_cached_locals(value: object, flow: Flow) -> bool:
+    """Tell whether a value is the dictionary that `f_locals` has cached, by its keys."""
+    if type(value) is not dict or not value:
+        return False
+    return all(type(key) is str and key in flow.slots for key in list(value))
 
 
 def _frame_states(frame: FrameType, flow: Flow) -> list[State]:
@@ -178,7 +190,7 @@ def _name_suspended(source: object, referents: Sequence[object], flows: Flows) -
     short = _PREFIX[id(type(source))]
     code: CodeType = getattr(source, short + "_code")
     names: list[_Option] = []
-    if sys.version_info < (3, 11):
+    if not _AFTER_310:
         for referent in referents:
             if type(referent) is FrameType and not names:
                 names.append(("attr", short + "_frame"))
@@ -210,11 +222,14 @@ def _name_suspended(source: object, referents: Sequence[object], flows: Flows) -
         names[frame_at] = ("attr", short + "_frame")
         frame = referents[frame_at]
     flow = flows.of(code)
-    states = _suspended_states(source, short, frame, flow)
-    return names + _align(states, flow, referents[len(names) :], suffix=True)
+    awaited = getattr(source, "gi_yieldfrom" if short == "gi" else short + "_await")
+    states = _suspended_states(source, short, frame, flow, awaited is not None)
+    return names + _align(states, flow, referents[len(names) :], True, awaited)
 
 
-def _suspended_states(source: object, short: str, frame: object, flow: Flow) -> list[State]:
+def _suspended_states(
+    source: object, short: str, frame: object, flow: Flow, awaiting: bool
+) -> list[State]:
     if type(frame) is FrameType:
         return flow.suspended_at(frame.f_lasti)
     suspended = None
@@ -222,9 +237,8 @@ def _suspended_states(source: object, short: str, frame: object, flow: Flow) -> 
         suspended = getattr(source, short + "_suspended")
     if suspended is False:
         return flow.created()
-    awaited = getattr(source, "gi_yieldfrom" if short == "gi" else short + "_await")
-    states = flow.suspended(awaited is not None)
-    if suspended is None and awaited is None:
+    states = flow.suspended(awaiting)
+    if suspended is None and not awaiting:
         states = states + flow.created()
     return states
 
@@ -233,16 +247,20 @@ def _suspended_states(source: object, short: str, frame: object, flow: Flow) -> 
 
 
 def _fits(states: Sequence[State], flow: Flow, values: Sequence[object]) -> bool:
-    return any(_options(state, flow, values, False) is not None for state in states)
+    return any(_options(state, flow, values) is not None for state in states)
 
 
 def _align(
-    states: Sequence[State], flow: Flow, values: Sequence[object], suffix: bool = False
+    states: Sequence[State],
+    flow: Flow,
+    values: Sequence[object],
+    suffix: bool = False,
+    awaited: object = None,
 ) -> list[_Option]:
     """Name the values: what all the states that fit agree on."""
     found: list[set[_Option]] = [set() for _ in values]
     for state in states:
-        options = _options(state, flow, values, suffix)
+        options = _options(state, flow, values, suffix, awaited)
         if options is not None:
             for mine, new in zip(found, options, strict=True):
                 mine |= new
@@ -259,7 +277,11 @@ def _choose(options: set[_Option], flow: Flow) -> _Option:
 
 
 def _options(
-    state: State, flow: Flow, values: Sequence[object], suffix: bool
+    state: State,
+    flow: Flow,
+    values: Sequence[object],
+    suffix: bool = False,
+    awaited: object = None,
 ) -> list[set[_Option]] | None:
     """Return for each value what it can be in this state; None if the state does not fit.
 
@@ -277,6 +299,7 @@ def _options(
     for token in stack:
         if token != "n":
             places.append((_STACK, token == "v", False))
+    top = len(places) - 1 if awaited is not None and stack else -1
     if suffix:
         places.append((_HANDLED, False, False))
     total = len(values)
@@ -286,6 +309,8 @@ def _options(
 
     def takes(place: int, value: int) -> bool:
         option, _, cell = places[place]
+        if place == top:
+            return values[value] is awaited
         if cell:
             return type(values[value]) is CellType
         return option is not _HANDLED or _is_exception_or_none(values[value])
@@ -310,7 +335,7 @@ def _options(
 
 
 def _is_exception_or_none(value: object) -> bool:
-    return value is None or BaseException in type.__dict__["__mro__"].__get__(type(value))
+    return value is None or derives(type(value), BaseException)
 
 
 # --- which slots can be bound where ------------------------------------------------------------
@@ -320,10 +345,48 @@ _STEP_LIMIT = 40_000
 _CODE_LIMIT = 30_000
 
 _LEAVES = frozenset(
-    ["RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"]
+    [
+        "RETURN_VALUE",
+        "RETURN_CONST",
+        "RAISE_VARARGS",
+        "RERAISE",
+        "JUMP_FORWARD",
+        "JUMP_ABSOLUTE",
+        "JUMP_BACKWARD",
+        "JUMP_BACKWARD_NO_INTERRUPT",
+    ]
 )
 _CANNOT_RAISE = frozenset(
-    ["STORE_FAST", "STORE_FAST_STORE_FAST", "STORE_DEREF", "POP_TOP", "LOAD_CONST", "NOP", "SWAP", "COPY", "PUSH_NULL", "ROT_TWO", "ROT_THREE", "ROT_FOUR", "ROT_N", "DUP_TOP", "DUP_TOP_TWO", "LOAD_CLOSURE", "POP_BLOCK", "SETUP_FINALLY", "MAKE_CELL", "COPY_FREE_VARS", "JUMP_FORWARD", "EXTENDED_ARG", "PUSH_EXC_INFO", "POP_EXCEPT", "IS_OP", "END_FOR", "LOAD_FAST_AND_CLEAR", "CACHE"]
+    [
+        "STORE_FAST",
+        "STORE_FAST_STORE_FAST",
+        "STORE_DEREF",
+        "POP_TOP",
+        "LOAD_CONST",
+        "NOP",
+        "SWAP",
+        "COPY",
+        "PUSH_NULL",
+        "ROT_TWO",
+        "ROT_THREE",
+        "ROT_FOUR",
+        "ROT_N",
+        "DUP_TOP",
+        "DUP_TOP_TWO",
+        "LOAD_CLOSURE",
+        "POP_BLOCK",
+        "SETUP_FINALLY",
+        "MAKE_CELL",
+        "COPY_FREE_VARS",
+        "JUMP_FORWARD",
+        "EXTENDED_ARG",
+        "PUSH_EXC_INFO",
+        "POP_EXCEPT",
+        "IS_OP",
+        "END_FOR",
+        "LOAD_FAST_AND_CLEAR",
+        "CACHE",
+    ]
 )
 _LOADS = frozenset(("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_LOAD_FAST"))
 _STORES = frozenset(("STORE_FAST", "STORE_FAST_STORE_FAST", "STORE_FAST_LOAD_FAST"))
@@ -368,11 +431,8 @@ class Flow:
         if index is None:
             return [(0, (1 << len(self.slots)) - 1, "")]
         places = [self._before[index]]
-        if self._instructions is not None and self._instructions[index].opname not in _LEAVES:
+        if self._opname(index) not in _CANNOT_RAISE:
             places.extend(self._reraised(index))
-        elif self._instructions is not None:
-            if self._instructions[index].opname in ("RAISE_VARARGS", "RERAISE"):
-                places.extend(self._reraised(index))
         return list(
             dict.fromkeys((a, b, "") for p in places for pairs in p.values() for a, b in pairs)
         )
@@ -429,7 +489,11 @@ class Flow:
             if not self._spread(self._before, [(0, *self._first(), "", ())]):
                 self._at = {}
                 self._instructions = []
-        return self._at.get(max(offset, 0))
+        # The offset may lie in the inline cache of a call (3.11+), past the instruction's own.
+        offset = max(offset, 0)
+        while offset > 0 and offset not in self._at:
+            offset -= 2
+        return self._at.get(offset)
 
     def _first(self) -> tuple[int, int]:
         code = self.code
@@ -526,8 +590,9 @@ class Flow:
             target, level = blocks[-1]
             blocks = blocks[:-1]
             if target >= 0:
+                # The exception handled before goes first: often none, and then its parts are NULL.
                 inside = (*blocks, (-1, level))
-                return [(target, must, may, stack[:level] + "vvvvvv", inside)]
+                return [(target, must, may, stack[:level] + "??vvvv", inside)]
         return []
 
 

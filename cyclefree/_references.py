@@ -12,21 +12,18 @@ from __future__ import annotations
 import gc
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from types import (
     CellType,
-    FrameType,
     FunctionType,
     GetSetDescriptorType,
-    MappingProxyType,
     MemberDescriptorType,
-    MethodWrapperType,
-    ModuleType,
-    TracebackType,
 )
 
 from cyclefree._definitions import (
     code_of,
     defined_at,
+    derives,
     module_of,
     mro_of,
     names_in_class,
@@ -110,8 +107,8 @@ _FIELDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "dict_itemiterator": (("mapping", "result"),),
     "mappingproxy": (("mapping",),),
     "method-wrapper": (("descriptor",),),
-    "weakproxy": (("__callback__",),),
-    "weakcallableproxy": (("__callback__",),),
+    "ProxyType": (("__callback__",),),
+    "CallableProxyType": (("__callback__",),),
     "Context": (("variables",), ("variables", "previous")),
     "ContextVar": (("default",),),
     "Token": (("context",),),
@@ -270,6 +267,7 @@ class _Plan:
         "known",
         "plain",
         "readers",
+        "special",
         "stage",
         "tried",
     )
@@ -278,6 +276,7 @@ class _Plan:
         order = mro_of(cls)
         self.cls = cls
         self.readers = tuple(_readers(order))
+        self.special = _special_of(order)
         self.items = tuple(_ITEMS[id(base)] for base in order if id(base) in _ITEMS)
         flags = _flags(cls)
         self.inline = bool(flags & _HEAP_TYPE and flags & _MANAGED_DICT)
@@ -394,9 +393,9 @@ class Namer:
             except RuntimeError:  # changed by another thread meanwhile
                 pass
         claims.claim("attr", "__class__", kind)
-        if claims.left and id(kind) in _SPECIAL:
-            _SPECIAL[id(kind)](source, claims)
-        if claims.left and type in mro_of(kind):
+        if claims.left and plan.special is not None:
+            plan.special(source, claims)
+        if claims.left and derives(kind, type):
             _name_class_parts(source, claims)
         if claims.left and plan.has_dict:
             self._name_attributes(source, plan, claims)
@@ -423,25 +422,40 @@ class Namer:
             return
         for name in plan.known:
             claims.claim("attr", name, plan.read(source, name))
-        if not claims.left or plan.failures >= _GIVE_UP:
-            return
-        before = len(claims.left)
-        self._try(source, plan, [n for n in plan.tried if n not in plan.known], claims)
-        while claims.left and (fresh := plan.widen()):
-            self._try(source, plan, fresh, claims)
-        if claims.left and len(claims.named) and before == len(claims.left):
-            plan.failures += 1
+        if claims.left and plan.failures < _GIVE_UP:
+            self._find_names(source, plan, claims)
         if claims.left:
             _claim_dict(source, plan, claims, sure=True)
 
-    def _try(self, source: object, plan: _Plan, names: list[str], claims: _Claims) -> None:
-        # A name that the class has, too, may give the class's value: such names come last.
-        names.sort(key=plan.tried.__getitem__)
+    def _find_names(self, source: object, plan: _Plan, claims: _Claims) -> None:
+        """Try further names on an instance, from ever wider places."""
+        before = len(claims.left)
+        known = frozenset(plan.known)
+        inherited = self._try(source, plan, [n for n in plan.tried if n not in known], claims)
+        # Only what the collector tracks is worth a search beyond the class.
+        while claims.left and (plan.stage == 0 or any(map(gc.is_tracked, claims.remaining()))):
+            fresh = plan.widen()
+            if not fresh:
+                break
+            inherited += self._try(source, plan, fresh, claims)
+        # The class has the very same value under these names: right only if no other name is.
+        for name in inherited:
+            claims.claim("attr", name, plan.read(source, name))
+        if len(claims.left) == before:
+            plan.failures += 1
+
+    def _try(self, source: object, plan: _Plan, names: list[str], claims: _Claims) -> list[str]:
+        """Claim by each name; return those whose value the class has under the same name."""
+        inherited = []
         for name in names:
             if not claims.left:
-                return
-            if claims.claim("attr", name, plan.read(source, name)):
+                break
+            value = plan.read(source, name)
+            if plan.tried[name] and value is _class_attribute(plan.cls, name):
+                inherited.append(name)
+            elif claims.claim("attr", name, value):
                 plan.known.append(name)
+        return inherited
 
 
 def _finish(claims: _Claims) -> list[Named]:
@@ -500,9 +514,12 @@ def _items_of_list(source: list[object]) -> Iterator[Named]:
 def _items_of_tuple(source: tuple[object, ...]) -> Iterator[Named]:
     # The fields of a namedtuple are more telling than indices.
     fields = namespace_of(type(source)).get("_fields")
-    if type(fields) is tuple and len(fields) == tuple.__len__(source):
-        if all(type(name) is str for name in fields):
-            return (("attr", n, x) for n, x in zip(fields, tuple.__iter__(source), strict=True))
+    if (
+        type(fields) is tuple
+        and len(fields) == tuple.__len__(source)
+        and all(type(name) is str for name in fields)
+    ):
+        return (("attr", n, x) for n, x in zip(fields, tuple.__iter__(source), strict=True))
     return (("item", i, x) for i, x in enumerate(tuple.__iter__(source)))
 
 
@@ -512,7 +529,7 @@ def _items_of_dict(source: dict[object, object]) -> Iterator[Named]:
         yield "key", key, value
     for key, _ in entries:
         yield "dictkey", None, key
-    if OrderedDict in mro_of(type(source)):
+    if derives(type(source), OrderedDict):
         for key, _ in entries:  # its linked list refers to the keys once more
             yield "dictkey", None, key
 
@@ -549,11 +566,12 @@ def _readers(order: tuple[type, ...]) -> Iterator[tuple[str, Callable[[object], 
         for name, value in list(namespace_of(base).items()):
             if type(name) is not str:
                 continue
-            if type(value) is MemberDescriptorType:
+            if type(value) is MemberDescriptorType or (
+                type(value) is GetSetDescriptorType
+                and name in getters
+                and value.__objclass__ is base  # a user's class may carry a stranger's descriptor
+            ):
                 yield name, value.__get__
-            elif type(value) is GetSetDescriptorType and name in getters:
-                if value.__objclass__ is base:  # a user's class may carry a stranger's descriptor
-                    yield name, value.__get__
 
 
 def _fields_of(order: tuple[type, ...]) -> tuple[tuple[str, ...], ...]:
@@ -590,28 +608,81 @@ def _name_function_parts(function: object, claims: _Claims) -> None:
 def _name_cache_parts(wrapper: object, claims: _Claims) -> None:
     """Name the parts of a function under `functools.lru_cache`."""
     for part in claims.remaining():
-        if type(part) is dict and any(key == "__wrapped__" for key in part if type(key) is str):
+        if type(part) is dict and _agrees(wrapper, part, _read_attribute):
             claims.claim("attr", "__dict__", part)
-            wrapped = part.get("__wrapped__")
-            claims.claim("attr", "__wrapped__", wrapped)
+            claims.claim("attr", "__wrapped__", part.get("__wrapped__"))
     for part in claims.remaining():
         claims.claim("attr", "cache", part)
 
 
 def _name_future_parts(future: object, claims: _Claims) -> None:
-    """Name the callbacks of a C future, which are kept apart from the list that it shows."""
-    callbacks = future._callbacks  # type: ignore[attr-defined]
+    """Name what a C future or task shows under no name, or only in a list made on demand."""
+    callbacks = _future_callbacks(future)
     for entry in callbacks if type(callbacks) is list else ():
-        if type(entry) is tuple:
-            for part in entry:
-                claims.claim("attr", "_callbacks", part)
-    for part in claims.remaining():
-        if type(part) is list:
+        for part in entry if type(entry) is tuple else ():
             claims.claim("attr", "_callbacks", part)
+    for part in claims.remaining():
+        name = _FUTURE_PARTS.get(_plain_name(type(part)))
+        if name is not None:
+            claims.claim("attr", name, part)
 
 
-_SPECIAL: dict[int, Callable[[object, _Claims], None]] = {
-    id(FunctionType): _name_function_parts,
+def _name_thread_local_parts(local: object, claims: _Claims) -> None:
+    """Name the parts of a `threading.local`: the values of each thread hang off its dummies."""
+    for part in claims.remaining():
+        name = _THREAD_LOCAL_PARTS.get(id(type(part)))
+        if name is not None:
+            claims.claim("attr", name, part)
+
+
+def _name_context_parts(node: object, claims: _Claims) -> None:
+    """Name the entries of a context's tree; a node shows each value before its variable."""
+    value: object = _MISSING
+    for part in claims.remaining():
+        if type(part) is ContextVar and value is not _MISSING:
+            claims.claim("key", part, value)
+            claims.claim("dictkey", None, part)
+            value = _MISSING
+        elif _plain_name(type(part)).startswith("hamt"):
+            claims.claim("attr", "node", part)
+        else:
+            value = part
+
+
+_THREAD_LOCAL_PARTS = {id(tuple): "args", id(dict): "dummies", id(set): "watchdogs"}
+_FUTURE_PARTS = {"Context": "_context", "list": "_callbacks", "str": "_name", "int": "_name"}
+
+
+def _future_callbacks(future: object) -> object:
+    """Read a future's callbacks with the getter of the C class, whatever a subclass defines."""
+    for base in mro_of(type(future)):
+        getter = namespace_of(base).get("_callbacks")
+        if type(getter) is GetSetDescriptorType:
+            try:
+                return getter.__get__(future)
+            except (RuntimeError, TypeError):  # not initialised, or a stranger's getter
+                return None
+    return None
+
+
+def _special_of(order: tuple[type, ...]) -> Callable[[object, _Claims], None] | None:
+    """Return what names the further parts of instances of some C class in the MRO."""
+    for base in order:
+        special = _SPECIAL.get((module_of(base) or "", _plain_name(base)))
+        if special is not None:
+            return special
+    return None
+
+
+_SPECIAL: dict[tuple[str, str], Callable[[object, _Claims], None]] = {
+    ("builtins", "function"): _name_function_parts,
+    ("functools", "_lru_cache_wrapper"): _name_cache_parts,
+    ("_asyncio", "Future"): _name_future_parts,
+    ("_thread", "_local"): _name_thread_local_parts,
+    ("builtins", "hamt"): _name_context_parts,
+    ("builtins", "hamt_bitmap_node"): _name_context_parts,
+    ("builtins", "hamt_array_node"): _name_context_parts,
+    ("builtins", "hamt_collision_node"): _name_context_parts,
 }
 
 
@@ -681,12 +752,12 @@ def _claim_dict(source: object, plan: _Plan, claims: _Claims, sure: bool = False
 def _claim_shared(source: object, claims: _Claims) -> bool:
     """Name the values of an instance whose dictionary shares them (later 3.13), by its keys."""
     for own in claims.remaining():
-        if type(own) is dict and own and not gc.get_referents(own):
-            if _agrees(source, own, _read_attribute):
-                claims.claim("attr", "__dict__", own)
-                for key, value in list(own.items()):
-                    claims.claim("attr", key, value)
-                return True
+        shared = type(own) is dict and own and not gc.get_referents(own)
+        if type(own) is dict and shared and _agrees(source, own, _read_attribute):
+            claims.claim("attr", "__dict__", own)
+            for key, value in list(own.items()):
+                claims.claim("attr", key, value)
+            return True
     return False
 
 
@@ -704,6 +775,3 @@ def _closure_variables(function: object, cells: tuple[object, ...]) -> Iterator[
         contents = _contents(cell)
         if contents is not _MISSING:
             yield "closure", names[index] if index < len(names) else str(index), contents
-
-
-_UNUSED = (FrameType, MappingProxyType, MethodWrapperType, ModuleType, TracebackType)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from operator import is_
 
 from cyclefree import _collector
-from cyclefree._garbage import confirm, find_garbage
+from cyclefree._garbage import confirm, find_garbage, is_boundary
 from cyclefree._graph import ObjectGraph
 from cyclefree._options import Options
 from cyclefree._sharing import Threads, others_exist
@@ -187,33 +187,44 @@ class Watch(Verdict):
             objects += self.window.recall(objects, 2)
         if imports is not None:
             once |= imports.promoted_identities()
-        own = set(map(id, objects)) if thorough and self._stepped else None
+        own = set(map(id, objects)) if thorough or self._options.live else set()
         if thorough:
             objects = gc.get_objects()
         self._judge(objects, own, once, result)
 
     def _judge(
-        self, objects: list[object], own: set[int] | None, once: set[int], result: object
+        self, objects: list[object], own: set[int], once: set[int], result: object
     ) -> None:
-        """Find the garbage among `objects` and keep it as data; `objects` is emptied."""
+        """Find the garbage among `objects` and keep it as data; `objects` is emptied.
+
+        Args:
+            objects: where to look; older objects may be among them, or join them.
+            own: identities of those that were born in the window, where `thorough` or `live` needs them.
+            once: identities of those that were born while modules were imported.
+            result: what the call returned.
+        """
         options = self._options
         threaded = others_exist()
         with _collector.undisturbed() if threaded else nullcontext():
             garbage = find_garbage(objects, result, follow=not options.thorough)
         trash = set(map(id, garbage))
-        survivors = [o for o in objects if id(o) not in trash] if options.live else []
+        alive = []
+        if options.live:
+            alive = [o for o in objects if id(o) not in trash and not is_boundary(o)]
         objects.clear()  # from here on `garbage` alone holds what it holds: `confirm` counts
         if garbage and threaded:
             confirm(garbage)
         unwanted = self._before | self._taken
         if unwanted:
             garbage = [o for o in garbage if id(o) not in unwanted]
-        if own is not None:
+        if options.thorough and self._stepped:
             garbage = _blamed(garbage, own | self.window.promoted_identities())
         if garbage:
             self.take(garbage, once)
-        if survivors:
-            self.take([o for o in survivors if not _is_ours(o)], once, live=True)
+        if alive:
+            graph = ObjectGraph([o for o in alive if not _is_ours(o)])
+            alive = [graph.objects[index] for index in _in_cycles(graph, own)]
+            self.take(alive, once, live=True)
 
 
 def _identities(young: Sequence[object], ranges: Sequence[tuple[int, int]]) -> set[int]:
@@ -224,9 +235,23 @@ def _identities(young: Sequence[object], ranges: Sequence[tuple[int, int]]) -> s
     return found
 
 
+def _in_cycles(graph: ObjectGraph, own: set[int]) -> list[int]:
+    """Return what is in a cycle with an object of `own` in it; the others were there before."""
+    return [
+        index
+        for component in graph.components()
+        if any(id(graph.objects[index]) in own for index in component)
+        for index in component
+    ]
+
+
 def _is_ours(candidate: object) -> bool:
     """Whether `candidate` belongs to a watch itself."""
-    return type(candidate) in (Watch, Threads, PromotedWindow, SteppedWindow)
+    return id(type(candidate)) in _OUR_TYPES
+
+
+# By id: a metaclass may define __eq__ (tests/test_harmless.py::test_no_user_code_runs_for_survivors).
+_OUR_TYPES = frozenset(map(id, (Watch, Threads, PromotedWindow, SteppedWindow)))
 
 
 def _blamed(garbage: list[object], own: set[int]) -> list[object]:
@@ -234,12 +259,7 @@ def _blamed(garbage: list[object], own: set[int]) -> list[object]:
     if own.issuperset(map(id, garbage)):
         return garbage
     graph = ObjectGraph(garbage)
-    frontier = [
-        index
-        for component in graph.components()
-        if any(id(garbage[index]) in own for index in component)
-        for index in component
-    ]
+    frontier = _in_cycles(graph, own)
     reached = set(frontier)
     while frontier:
         nearby = {s for index in frontier for s in graph.successors[index]} - reached

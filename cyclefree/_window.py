@@ -13,6 +13,8 @@ import gc
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 
+from cyclefree._collector import untraversable
+
 __all__ = ["PromotedWindow", "SteppedWindow", "Window", "index", "search"]
 
 _weakref_offset = type.__dict__["__weakrefoffset__"].__get__
@@ -224,7 +226,8 @@ class SteppedWindow(Window):
                 seen.add(id(living))
                 found.append(living)
         plain = self._plain - seen
-        frontier: Iterable[object] = [*own, *found]
+        avoided = untraversable()
+        frontier: Iterable[object] = [o for o in (*own, *found) if o is not avoided]
         while plain and frontier:
             nearby = []
             for referent in gc.get_referents(*frontier):

@@ -263,11 +263,9 @@ def _verdict_lines(result: AuditResult) -> list[str]:
         lines.append(f"verdict: safe to run without the gc{once}")
     elif result.verdict == "not safe":
         shapes = len(result.recurring)
-        recur = "1 shape recurs" if shapes == 1 else f"{shapes:,} shapes recur"
+        left = f"the program leaves {shapes:,} {'shape' if shapes == 1 else 'shapes'}"
         objects, size = _size(result.recurring)
-        lines.append(
-            f"verdict: NOT safe to run without the gc: {recur} ({objects}, {size:,} bytes)"
-        )
+        lines.append(f"verdict: NOT safe to run without the gc: {left} ({objects}, {size:,} bytes)")
     else:
         lines.append(
             "verdict: cannot tell: the program froze its heap (gc.freeze), which hides objects; "

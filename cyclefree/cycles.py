@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 from cyclefree._collector import require_cpython
@@ -38,12 +38,9 @@ class CycleHandle:
 
     def __init__(self, scope: object) -> None:
         self._scope = scope
+        # Set when the block has ended: called when somebody asks, as most have nothing to say.
         self._make: Callable[[], CycleReport] | None = None
         self._report: CycleReport | None = None
-
-    def _finish(self, make: Callable[[], CycleReport]) -> None:
-        """Let the report be had; it is made when somebody asks, as most have nothing to say."""
-        self._make = make
 
     @property
     def report(self) -> CycleReport:
@@ -134,31 +131,32 @@ class CycleScope:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        watch, handle, place, tasks = self._leaving(Place(sys._getframe(1)))
+        frame = sys._getframe(1)
+        watch, handle, place, tasks = self._leaving(frame)
         if error is not None:
             watch.abandon()
             return
         found = watch.finish()
-        if found and place.gave_way(sys._getframe(1)):
-            watch.shared_with |= (
-                tasks.that_ran() if tasks is not None else {"the consumer of this generator"}
-            )
+        handle._make = watch.report
         if not found:
-            handle._finish(watch.report)
             return
-        report = watch.report()
-        handle._finish(lambda: report)
-        if not self._quiet or report.method == "inconclusive":
-            watch.deliver(report)
+        if place.gave_way(frame):
+            consumer = {"the consumer of this generator"}
+            watch.shared_with |= consumer if tasks is None else tasks.that_ran()
+        if not self._quiet or handle.report.method == "inconclusive":
+            watch.deliver(handle.report)
 
     def _leaving(
-        self, here: Place
+        self, frame: FrameType
     ) -> tuple[Watch | CollectorWatch, CycleHandle, Place, Tasks | None]:
         """Take out the entry of the block that ends: others may be open by other threads and tasks.
 
         The last one that was entered in the same frame; where there is none, as under an `ExitStack`, in the
         same thread (tests/test_cycles.py::test_one_guard_open_in_two_threads).
         """
+        if len(self._entered) == 1:
+            return self._entered.pop()
+        here = Place(frame)
         entered = self._entered[::-1]
         same_thread = [entry for entry in entered if entry[2].thread == here.thread]
         same_frame = [entry for entry in entered if entry[2].is_in_frame_of(here)]
