@@ -65,9 +65,9 @@ def find_garbage(
         The garbage, in the order of `objects`.
     """
     garbage, survivors = _split(objects, known_alive)
-    if not follow or not survivors:
+    if not follow or not (garbage or survivors):
         return garbage
-    older = _older_objects(objects, survivors)
+    older = _older_objects(objects, garbage + survivors)
     if not older:
         return garbage
     objects += older

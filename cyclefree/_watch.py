@@ -351,7 +351,9 @@ def _absorb(generation: int, watches: list[Watch], *, emptied: bool) -> None:
             ranges = window.ranges(len(young), find)
             recalled: list[object] = []
             if generation and window.has_promoted():
-                own = [o for start, stop in ranges for o in young[start:stop]]
+                own: list[object] = []
+                for start, stop in ranges:  # a comprehension would put `young` in a cell, which
+                    own += young[start:stop]  # is among the young on 3.10 and 3.11: a cycle
                 recalled = window.recall(own, generation)
                 del own
                 older.update(zip(map(id, recalled), recalled, strict=True))
@@ -383,7 +385,7 @@ def _digest(objects: list[object], born: int, views: list[_View], generation: in
     """
     threaded = others_exist()
     with _collector.undisturbed() if threaded else nullcontext():
-        garbage = find_garbage(objects)
+        garbage = find_garbage(objects, follow=generation == 2)
     if garbage and threaded:
         confirm(garbage, also_held=1)
     trash = set(map(id, garbage))

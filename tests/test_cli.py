@@ -1,0 +1,357 @@
+"""The command line: options, wrong usage, what is printed where, exit statuses."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import cyclefree.cli
+from cyclefree.audit import AuditResult, Program
+from cyclefree.cli import main
+from cyclefree.reports import Cycle, CycleReport
+
+ROOT = Path(__file__).resolve().parent.parent
+
+RING = Cycle(
+    count=1,
+    kind=None,
+    fingerprint="c3c4b619",
+    objects=(),
+    references=(),
+    edges=(),
+    members=(("Order", 1),),
+    hanging=(),
+    bytes=48,
+)
+SMALL = replace(RING, fingerprint="00000001", count=2, members=(("Item", 3),), bytes=1_200)
+ONCE = replace(RING, fingerprint="00000002", members=(("type", 126),), bytes=9_000, once=True)
+
+
+class Asked:
+    """Stands in for `audit`: remembers what it was asked and returns a prepared result."""
+
+    def __init__(self) -> None:
+        self.program: Program | None = None
+        self.only: Sequence[str] = ()
+        self.progress: object = None
+        self.result = AuditResult("app.py", 0, CycleReport("app.py", 0, 0, ()))
+
+    def __call__(self, program: Program, *, only: Sequence[str], progress: object) -> AuditResult:
+        self.program, self.only, self.progress = program, tuple(only), progress
+        return replace(self.result, only=tuple(only))
+
+    def leaves(self, *cycles: Cycle, status: int = 0, looks: int = 0) -> None:
+        """Have the program leave these cycles."""
+        objects = sum(cycle.size for cycle in cycles)
+        size = sum(cycle.bytes for cycle in cycles)
+        report = CycleReport("app.py", objects, size, cycles)
+        self.result = AuditResult("app.py", status, report, looks)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """No program is run: what would be run is remembered."""
+    stand_in = Asked()
+    monkeypatch.setattr(cyclefree.cli, "audit", stand_in)
+    return stand_in
+
+
+# --- the command line ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "program"),
+    [
+        (["app.py"], Program("script", "app.py")),
+        (["app.py", "--quiet", "-m", "x"], Program("script", "app.py", ("--quiet", "-m", "x"))),
+        (["-m", "shop"], Program("module", "shop")),
+        (["-mshop", "--json"], Program("module", "shop", ("--json",))),
+        (["-m", "shop", "-c", "--", "x"], Program("module", "shop", ("-c", "--", "x"))),
+        (["-c", "x = 1", "--limit"], Program("code", "x = 1", ("--limit",))),
+        (["-cx = 1"], Program("code", "x = 1")),
+        (["--", "-odd.py", "--"], Program("script", "-odd.py", ("--",))),
+        (["--limit", "3", "--only=shop", "app.py", "-h"], Program("script", "app.py", ("-h",))),
+    ],
+)
+def test_what_follows_the_program_is_the_programs(
+    words: list[str], program: Program, asked: Asked
+) -> None:
+    """Options of ours end where the program begins, whatever its own words look like."""
+    assert main(["run", *words]) == 0
+    assert asked.program == program
+
+
+def test_options_reach_the_audit(asked: Asked) -> None:
+    """`--only` may be given several times, joined with "=" or not."""
+    main(["run", "--only", "shop", "--only=store.net", "--quiet", "app.py"])
+    assert asked.only == ("shop", "store.net")
+
+
+@pytest.mark.parametrize(
+    ("words", "messages"),
+    [
+        ([], ["no command given", "`run`", "usage:"]),
+        (["app.py"], ["unknown command 'app.py'", "python -m cyclefree run app.py"]),
+        (["run"], ["no program given", "-m MODULE", "usage:"]),
+        (["run", "--quiet"], ["no program given"]),
+        (["run", "-m"], ["-m needs the name of a module"]),
+        (["run", "-c"], ["-c needs the code"]),
+        (["run", "-"], ["standard input", "give a script"]),
+        (["run", "--fast", "app.py"], ["unknown option --fast", "--only", "come after its name"]),
+        (["run", "-q", "app.py"], ["unknown option -q"]),
+        (["run", "--limit"], ["--limit needs a number"]),
+        (["run", "--limit", "many", "app.py"], ["whole number from 1 up", "'many'"]),
+        (["run", "--limit=0", "app.py"], ["whole number from 1 up", "'0'"]),
+        (["run", "--only", "", "app.py"], ["--only needs a package"]),
+        (["run", "--only", "shop/models.py", "app.py"], ["dotted name", "'shop/models.py'"]),
+        (["run", "--json"], ["--json needs a file"]),
+        (["run", "--json", "no/such/folder/x.json", "app.py"], ["no/such/folder", "folder that"]),
+    ],
+)
+def test_wrong_usage_says_what_and_how_to_mend_it(
+    words: list[str], messages: list[str], asked: Asked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each wrong command line gets one message on standard error, status 2, and nothing is run."""
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("cyclefree: ")
+    for message in messages:
+        assert message in printed.err
+    assert asked.program is None
+
+
+@pytest.mark.parametrize(
+    ("words", "messages"),
+    [
+        (("no_such_script.py",), ["can't open file 'no_such_script.py'", "check the path"]),
+        (("-m", "no_such_module"), ["No module named no_such_module", "check the name"]),
+        (("-m", "no_such_module.part"), ["no_such_module.part", "check the name"]),
+        (("-m", "json"), ["json.__main__", "cannot be directly executed"]),
+        (("empty",), ["can't find '__main__' module"]),
+    ],
+)
+def test_programs_that_are_not_there_are_wrong_usage(
+    words: tuple[str, ...], messages: list[str], tmp_path: Path
+) -> None:
+    """A missing script or module gets one clear message, no traceback and no verdict."""
+    (tmp_path / "empty").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "cyclefree", "run", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    for message in messages:
+        assert message in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["run", "--help"], ["run", "--quiet", "-h"]])
+def test_help_is_printed(
+    words: list[str], asked: Asked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Help goes to standard output, names every option, and runs nothing."""
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    for option in ("--json", "--only", "--limit", "--quiet", "-m MODULE", "-c CODE"):
+        assert option in printed
+    assert asked.program is None
+
+
+def test_version_is_printed(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--version` says the version, before or after `run`."""
+    assert main(["--version"]) == main(["run", "--version"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second
+    assert first.startswith("cyclefree ")
+
+
+# --- output -------------------------------------------------------------------------------------
+
+
+def test_the_report_goes_to_standard_error(
+    asked: Asked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Standard output is the program's alone; sums and verdict close the report."""
+    asked.leaves(ONCE, SMALL, RING, looks=1)
+    assert main(["run", "app.py"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "used up 1 time;" in printed.err
+    lines = printed.err.splitlines()
+    assert "  by the program as it ran: 4 objects (1,248 bytes) in 2 shapes" in lines
+    assert "  once, by imports:         126 objects (9,000 bytes) in 1 shape" in lines
+    assert lines[-1] == (
+        "verdict: NOT safe to run without the gc: the program leaves 2 shapes (4 objects, 1,248 bytes)"
+    )
+
+
+def test_shapes_that_recur_come_first(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
+    """What decides the verdict is not pushed out of a limited list by what imports left."""
+    asked.leaves(ONCE, RING)
+    main(["run", "--limit", "1", "app.py"])
+    printed = capsys.readouterr().err
+    assert RING.fingerprint in printed
+    assert ONCE.fingerprint not in printed
+
+
+def test_quiet_prints_the_verdict_only(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--quiet` leaves one line, and the exit status."""
+    asked.leaves(ONCE)
+    assert main(["run", "--quiet", "app.py"]) == 0
+    assert capsys.readouterr().err == (
+        "verdict: safe to run without the gc (1 shape, 126 objects, was left once by imports)\n"
+    )
+    asked.leaves(RING)
+    assert main(["run", "--quiet", "app.py"]) == 1
+    assert capsys.readouterr().err == (
+        "verdict: NOT safe to run without the gc: the program leaves 1 shape (1 object, 48 bytes)\n"
+    )
+
+
+def test_a_failing_program_keeps_its_status(
+    asked: Asked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exit status is the program's own when that is not 0, and the report says so."""
+    asked.leaves(RING, status=7)
+    assert main(["run", "app.py"]) == 7
+    printed = capsys.readouterr().err
+    assert "the program ended with status 7: the exit status is the program's own" in printed
+    assert "NOT safe" in printed
+
+
+def test_only_is_said(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
+    """A verdict on some packages only says on which, and how much it left out."""
+    asked.result = AuditResult("app.py", 0, CycleReport("app.py", 0, 0, (), ignored=1_200))
+    assert main(["run", "--quiet", "--only", "shop", "app.py"]) == 0
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == (
+        "judged: only cycles with an object defined in shop; other cycles not shown: 1,200"
+    )
+    assert second == "verdict: safe to run without the gc"
+
+
+def test_inconclusive_is_not_safe(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
+    """Hidden objects leave no verdict, say why, and don't exit with 0."""
+    report = CycleReport("app.py", 0, 0, (), method="inconclusive")
+    asked.result = AuditResult("app.py", 0, report)
+    assert main(["run", "--quiet", "app.py"]) == 1
+    assert "cannot tell" in capsys.readouterr().err
+
+
+def test_json_goes_to_a_file(asked: Asked, tmp_path: Path) -> None:
+    """`--json FILE` writes the report with the verdict beside it, over what was there before."""
+    asked.leaves(RING)
+    file = tmp_path / "audit.json"
+    file.write_text("x" * 10_000, encoding="utf-8")
+    assert main(["run", "--json", str(file), "app.py"]) == 1
+    data = json.loads(file.read_text(encoding="utf-8"))
+    assert data["verdict"] == "not safe"
+    assert CycleReport.from_json(json.dumps(data["report"])) == asked.result.report
+
+
+def test_json_goes_to_standard_output(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--json -` is for pipes: the data on standard output, the text on standard error."""
+    asked.leaves(RING)
+    main(["run", "--json=-", "app.py"])
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["recurring"] == {"shapes": 1, "objects": 1, "bytes": 48}
+    assert "verdict:" in printed.err
+
+
+def test_no_progress_where_nobody_watches(asked: Asked) -> None:
+    """Standard error that is not a terminal gets no progress line."""
+    main(["run", "app.py"])
+    assert asked.progress is None
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_one_line_that_goes_away(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a second the line appears, is rewritten at most ten times a second, and is cleared."""
+    terminal = Terminal()
+    clock = [100.0]
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(cyclefree.cli.time, "monotonic", lambda: clock[0])
+
+    def program(program: Program, *, only: Sequence[str], progress: object) -> AuditResult:
+        assert callable(progress)
+        for moment, found in ((100.9, 1), (101.5, 22), (101.55, 333), (103.0, 4)):
+            clock[0] = moment
+            progress(2, found)
+        return asked.result
+
+    monkeypatch.setattr(cyclefree.cli, "audit", program)
+    main(["run", "app.py"])
+    drawn, _, report = terminal.getvalue().rpartition("\r")
+    first, second, blank = drawn.split("\r")[1:]
+    assert first == "cyclefree: 2 s, 2 looks, 22 objects so far"
+    assert second.rstrip() == "cyclefree: 3 s, 2 looks, 4 objects so far"
+    assert len(second) == len(first)
+    assert not blank.strip()
+    assert "verdict:" in report
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="instance dictionaries count on 3.10")
+def test_the_readmes_first_cycle_is_real(tmp_path: Path) -> None:
+    """The README's code gives the README's report; only the sizes differ between versions."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    code = next(text for kind, text in blocks if kind == "python")
+    shown = next(text for kind, text in blocks if "CyclesFoundError: load_order()" in text)
+    (tmp_path / "shop.py").write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "shop.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert done.returncode == 1
+    printed = re.sub(r"\(\d+ bytes\)", "(N bytes)", done.stderr)
+    assert printed.rstrip().endswith(re.sub(r"\(\d+ bytes\)", "(N bytes)", shown).rstrip())
+
+
+def test_the_example_shows_its_cycles() -> None:
+    """The README's main command shows every kind of cycle in the example and exits with 1."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cyclefree", "run", "examples/connections.py"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stdout.endswith("served 21 requests, 0 connections still open\n")
+    for part in (
+        "Connection",
+        ".session",
+        "Upload",
+        ".on_complete",
+        "local 'failure'",
+        "closure variable 'walk'",
+        ".__mro__",
+        ".parts",
+    ):
+        assert part in done.stderr
+    assert "NOT safe" in done.stderr
