@@ -49,6 +49,9 @@ An odd number on purpose: it tells our threshold from one that the application s
 _SWITCH_INTERVAL = 0.1
 """Seconds for which a look asks other threads to wait. Not more: it stalls them."""
 
+_ROUNDING = 1e-5
+"""Seconds: the interpreter keeps microseconds, and gives 0.099999 for 0.1 back."""
+
 _pauses: dict[int, None] = {}
 _saved_thresholds: list[tuple[int, int, int]] = []
 _looks: list[None] = []
@@ -157,7 +160,7 @@ def undisturbed() -> Iterator[None]:
     """
     _looks.append(None)
     now = sys.getswitchinterval()
-    if now < _SWITCH_INTERVAL:
+    if now < _SWITCH_INTERVAL - _ROUNDING:
         _saved_intervals[:] = [now]
         sys.setswitchinterval(_SWITCH_INTERVAL)
     try:
@@ -166,7 +169,7 @@ def undisturbed() -> Iterator[None]:
         _looks.pop()
         if not _looks:
             saved = _saved_intervals.pop() if _saved_intervals else None
-            if saved is not None and abs(sys.getswitchinterval() - _SWITCH_INTERVAL) < 1e-9:
+            if saved is not None and abs(sys.getswitchinterval() - _SWITCH_INTERVAL) < _ROUNDING:
                 sys.setswitchinterval(saved)
 
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
+import types
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from itertools import chain, repeat
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
@@ -77,11 +78,20 @@ def decorate(
         wrap = _generator
     if skip is None:
         wrapper = wrap(function, begin)
-    elif wrap is _async_generator:
-        wrapper = wrap(function, lambda stepped: _UNWATCHED if next(skip) else begin(stepped))
-    else:
+    elif wrap in _SAMPLED:
         wrapper = _SAMPLED[wrap](function, wrap(function, begin), skip)
+    else:
+        wrapper = wrap(function, lambda stepped: _UNWATCHED if next(skip) else begin(stepped))
+    if _flags(code) & inspect.CO_ITERABLE_COROUTINE:
+        wrapper = types.coroutine(wrapper)
     return cast("Callable[P, R]", functools.update_wrapper(wrapper, function))
+
+
+def _flags(code: object) -> int:
+    """Return the flags of a function's code, also behind a partial or a method."""
+    while isinstance(code, (functools.partial, types.MethodType)):
+        code = code.func if isinstance(code, functools.partial) else code.__func__
+    return code.__code__.co_flags if isinstance(code, types.FunctionType) else 0
 
 
 def one_of(number: int) -> Iterator[int]:
@@ -101,6 +111,7 @@ def _plain(function: Callable[..., R], begin: Begin) -> Callable[..., R]:
         try:
             session.open()
             result = function(*args, **kwargs)
+            del args, kwargs  # only the caller's hold on them counts in the look
         except BaseException:
             session.abandon()
             raise
@@ -108,34 +119,7 @@ def _plain(function: Callable[..., R], begin: Begin) -> Callable[..., R]:
             try:
                 session.deliver()
             except BaseException:
-                del result, args, kwargs
-                raise
-        return result
-
-    return guarded
-
-
-def _coroutine(
-    function: Callable[..., Awaitable[R]], begin: Begin
-) -> Callable[..., Coroutine[Any, Any, R]]:
-    """Wrap a coroutine function; each of its steps is a step of the session."""
-
-    async def guarded(*args: Any, **kwargs: Any) -> R:
-        session = begin(True)
-        coroutine = cast("Coroutine[Any, Any, R]", function(*args, **kwargs))
-        try:
-            session.open()
-            result = await _Awaitable(_steps(coroutine, session))
-        except BaseException:
-            session.abandon()
-            raise
-        finally:
-            del coroutine
-        if session.finish(result):
-            try:
-                session.deliver()
-            except BaseException:
-                del result, args, kwargs
+                del result
                 raise
         return result
 
@@ -143,28 +127,69 @@ def _coroutine(
 
 
 def _generator(
-    function: Callable[..., Generator[Any, Any, R]], begin: Begin
+    function: Callable[..., Generator[Any, Any, R] | Coroutine[Any, Any, R]], begin: Begin
 ) -> Callable[..., Generator[Any, Any, R]]:
-    """Wrap a generator function; what its consumer does between the steps is not its own."""
+    """Wrap a generator function; what its consumer does between the steps is not its own.
+
+    All passes through in both directions, `GeneratorExit` too: `throw` may bring it as well as
+    `close`. It goes by way of a list, so that a waiting wrapper keeps nothing alive that passed.
+    """
 
     def guarded(*args: Any, **kwargs: Any) -> Generator[Any, Any, R]:
         session = begin(True)
-        generator = function(*args, **kwargs)
+        body = function(*args, **kwargs)
+        del args, kwargs
+        box: list[Any] = [None]
+        error: BaseException | None = None
+        closing = False
         try:
             session.open()
-            result = yield from _steps(generator, session)
+            while True:
+                session.enter()
+                try:
+                    if error is None:
+                        box.append(body.send(box.pop()))
+                    else:
+                        box.append(body.throw(error))
+                except StopIteration as stop:
+                    result = cast("R", stop.value)
+                    break
+                finally:
+                    error = None  # its traceback refers to this frame: kept, it would be a cycle
+                    session.leave()
+                try:
+                    box.append((yield box.pop()))
+                except BaseException as thrown:
+                    error = thrown
+                    closing = isinstance(thrown, GeneratorExit)
         except BaseException:
             session.abandon()
             raise
         finally:
-            del generator
-        if session.finish(result):
+            del body
+        if closing:
+            session.abandon()
+        elif session.finish(result):
             try:
                 session.deliver()
             except BaseException:
-                del result, args, kwargs
+                del result
                 raise
         return result
+
+    return guarded
+
+
+def _coroutine(
+    function: Callable[..., Coroutine[Any, Any, R]], begin: Begin
+) -> Callable[..., Coroutine[Any, Any, R]]:
+    """Wrap a coroutine function; each of its steps is a step of the session."""
+    steps = _generator(function, begin)
+
+    async def guarded(*args: Any, **kwargs: Any) -> R:
+        running = _Awaitable(steps(*args, **kwargs))
+        del args, kwargs
+        return await running
 
     return guarded
 
@@ -177,36 +202,60 @@ def _async_generator(
     async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         session = begin(True)
         generator = function(*args, **kwargs)
-        box: list[Any] = []  # an item passes through it, so that this frame does not keep it alive
+        del args, kwargs
+        steps = _generator(_itself, _Part(session).begin)
+        # As in `_generator`: each awaitable and each item passes through the list.
+        box: list[Any] = [generator.__anext__()]
+        closing = False
         try:
             session.open()
-            step: Any = generator.__anext__()
             while True:
                 try:
-                    box.append(await _Awaitable(_steps(step, session)))
+                    box.append(await _Awaitable(steps(box.pop())))
                 except StopAsyncIteration:
                     break
                 try:
-                    step = generator.asend((yield box.pop()))
-                except GeneratorExit:
-                    await _Awaitable(_steps(cast("Any", generator.aclose()), session))
-                    raise
-                except BaseException as error:
-                    step = generator.athrow(error)
+                    box.append(generator.asend((yield box.pop())))
+                except BaseException as thrown:
+                    closing = isinstance(thrown, GeneratorExit)
+                    box.append(generator.athrow(thrown))
         except BaseException:
             session.abandon()
             raise
         finally:
-            step = None
             del generator
-        if session.finish():
-            try:
-                session.deliver()
-            except BaseException:
-                del args, kwargs
-                raise
+        if closing:
+            session.abandon()
+        elif session.finish():
+            session.deliver()
 
     return guarded
+
+
+def _itself(step: Coroutine[Any, Any, R]) -> Coroutine[Any, Any, R]:
+    """Return the awaitable of one step of an async generator, to be driven as a generator."""
+    return step
+
+
+class _Part:
+    """The session of one item of an async generator: its steps are those of the whole."""
+
+    def __init__(self, whole: Session) -> None:
+        self.enter = whole.enter
+        self.leave = whole.leave
+
+    def begin(self, stepped: bool) -> Session:
+        """Be the session."""
+        return self
+
+    def open(self) -> None:
+        """Do nothing: the whole is open."""
+
+    abandon = deliver = open
+
+    def finish(self, result: object = None) -> bool:
+        """Say that there is nothing to tell yet."""
+        return False
 
 
 class _Awaitable(Generic[R]):
@@ -219,41 +268,6 @@ class _Awaitable(Generic[R]):
 
     def __await__(self) -> Generator[Any, Any, R]:
         return self._steps
-
-
-def _steps(
-    body: Generator[Any, Any, R] | Coroutine[Any, Any, R], session: Session
-) -> Generator[Any, Any, R]:
-    """Drive `body` with `session` around each of its steps, passing all through in both directions.
-
-    What passes goes through a list, so that this frame keeps neither what is sent nor what is
-    yielded alive while it waits.
-    """
-    box: list[Any] = [None]
-    error: BaseException | None = None
-    while True:
-        session.enter()
-        try:
-            if error is None:
-                box.append(body.send(box.pop()))
-            else:
-                box.append(body.throw(error))
-        except StopIteration as stop:
-            return cast("R", stop.value)
-        finally:
-            error = None  # it refers to this frame by its traceback: kept, it would be a cycle
-            session.leave()
-        try:
-            box.append((yield box.pop()))
-        except GeneratorExit:
-            session.enter()
-            try:
-                body.close()
-            finally:
-                session.leave()
-            raise
-        except BaseException as thrown:
-            error = thrown
 
 
 def _sampled_plain(
@@ -275,20 +289,9 @@ def _sampled_coroutine(
     """As `_sampled_plain`, for a coroutine function."""
 
     async def sampled(*args: Any, **kwargs: Any) -> Any:
-        if next(skip):
-            return await function(*args, **kwargs)
-        return await guarded(*args, **kwargs)
-
-    return sampled
-
-
-def _sampled_generator(
-    function: Callable[..., Any], guarded: Callable[..., Any], skip: Iterator[object]
-) -> Callable[..., Any]:
-    """As `_sampled_plain`, for a generator function."""
-
-    def sampled(*args: Any, **kwargs: Any) -> Any:
-        return (yield from (function if next(skip) else guarded)(*args, **kwargs))
+        running = (function if next(skip) else guarded)(*args, **kwargs)
+        del args, kwargs
+        return await running
 
     return sampled
 
@@ -296,12 +299,11 @@ def _sampled_generator(
 _SAMPLED: dict[Callable[..., Any], Callable[..., Callable[..., Any]]] = {
     _plain: _sampled_plain,
     _coroutine: _sampled_coroutine,
-    _generator: _sampled_generator,
 }
 
 
 class _Unwatched:
-    """The session of a call that sampling leaves out, where a call can't be delegated."""
+    """The session of a call that sampling leaves out, for generators: to delegate is not exact."""
 
     def open(self) -> None:
         """Do nothing."""

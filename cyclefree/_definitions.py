@@ -334,9 +334,14 @@ def _names_reachable(
             shut = () if follow_any else (id(_globals(obj)),)
             seen.update(shut)
             todo.extend(gc.get_referents(obj))
+        elif derives(cls, ModuleType):
+            # A module's own dictionary only: asking _asyncio of 3.12 for more breaks it, see
+            # _collector.untraversable, and no name of ours is anywhere else.
+            if follow_any:
+                todo.append(_module_dict(obj))
         elif follow_any:
             todo.extend(gc.get_referents(obj))
-        elif cls is not ModuleType and not _is_class(cls) and cls is not FrameType:
+        elif not _is_class(cls) and cls is not FrameType:
             # An instance of anything else (property, partial, cached_property, a decorator's
             # own object) may wrap a function; big containers are not followed.
             referents = gc.get_referents(obj)

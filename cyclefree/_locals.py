@@ -159,11 +159,22 @@ def _frame_states(frame: FrameType, flow: Flow) -> list[State]:
         known = _known_313(frame, flow)
         if known is not None:
             return [known]
-    states = flow.dead_at(frame.f_lasti)
+    states = flow.dead_at(frame.f_lasti, not _AFTER_310 and _is_running(frame))
     if not _AFTER_310 and flow.code.co_flags & _SUSPENDABLE:
         # On 3.10 the frame of a suspended generator shows its locals, and its stack, itself.
         states = states + flow.suspended_at(frame.f_lasti)
     return states
+
+
+def _is_running(frame: FrameType) -> bool:
+    """Tell whether a thread is executing the frame (3.10, where all frames are objects)."""
+    for top in sys._current_frames().values():
+        each: FrameType | None = top
+        while each is not None:
+            if each is frame:
+                return True
+            each = each.f_back
+    return False
 
 
 def _known_313(frame: FrameType, flow: Flow) -> State | None:
@@ -389,6 +400,7 @@ _CANNOT_RAISE = frozenset(
     ]
 )
 _LOADS = frozenset(("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_LOAD_FAST"))
+_ONLY_UNBOUND_RAISES = frozenset(("LOAD_FAST", "LOAD_FAST_CHECK", "DELETE_FAST"))
 _STORES = frozenset(("STORE_FAST", "STORE_FAST_STORE_FAST", "STORE_FAST_LOAD_FAST"))
 _ROTATIONS = {"ROT_THREE": 3, "ROT_FOUR": 4, "ROT_N": 0}
 
@@ -421,18 +433,19 @@ class Flow:
         self._handlers = _exception_table(code) if _AFTER_310 else []
         self._before: list[dict[_Key, set[tuple[int, int]]]] = []
 
-    def dead_at(self, offset: int) -> list[State]:
+    def dead_at(self, offset: int, running: bool = False) -> list[State]:
         """Return the states of a frame that ended at the instruction; its stack is empty.
 
-        A re-raise can set the frame's last instruction back to where the exception came from, with
-        names deleted meanwhile (`except E as err`), so what it can lead to counts as well.
+        Where the instruction has a handler, the frame ended by a re-raise in it, which sets the
+        frame's last instruction back to where the exception came from, with names deleted
+        meanwhile (`except E as err`). A frame that still runs (seen on 3.10) may be at it, too.
         """
         index = self._index(offset)
         if index is None:
             return [(0, (1 << len(self.slots)) - 1, "")]
-        places = [self._before[index]]
-        if self._opname(index) not in _CANNOT_RAISE:
-            places.extend(self._reraised(index))
+        places = [] if self._opname(index) in _CANNOT_RAISE else self._reraised(index)
+        if running or not places:
+            places.append(self._before[index])
         return list(
             dict.fromkeys((a, b, "") for p in places for pairs in p.values() for a, b in pairs)
         )
@@ -508,7 +521,7 @@ class Flow:
         return bound, bound
 
     def _reraised(self, index: int) -> list[dict[_Key, set[tuple[int, int]]]]:
-        """Return the states before re-raises that an exception at the instruction can reach."""
+        """Return the states before re-raises by which an exception here can leave the frame."""
         instruction = (self._instructions or [])[index]
         starts = [
             edge
@@ -518,11 +531,11 @@ class Flow:
         ]
         before: list[dict[_Key, set[tuple[int, int]]]] = [{} for _ in self._before]
         self._spread(before, starts)
-        return [
-            states
-            for states, ins in zip(before, self._instructions or [], strict=True)
-            if ins.opname == "RERAISE" and (ins.arg or 0)
-        ]
+        ends = []
+        for states, ins in zip(before, self._instructions or [], strict=True):
+            if ins.opname == "RERAISE" and ins.arg:
+                ends.append({k: v for k, v in states.items() if not self._raised(ins, 0, 0, *k)})
+        return [states for states in ends if states]
 
     def _spread(self, before: list[dict[_Key, set[tuple[int, int]]]], starts: list[_Edge]) -> bool:
         """Follow the code from the given states on; False when that takes too long."""
@@ -557,7 +570,7 @@ class Flow:
         ins = instructions[index]
         name = ins.opname
         edges = []
-        if name not in _CANNOT_RAISE:
+        if name not in _CANNOT_RAISE and not _is_certain(ins, must):
             edges.extend(self._raised(ins, must, may, stack, blocks))
         jumps = ins.opcode in dis.hasjrel or ins.opcode in dis.hasjabs
         if jumps and not name.startswith("SETUP_"):
@@ -594,6 +607,11 @@ class Flow:
                 inside = (*blocks, (-1, level))
                 return [(target, must, may, stack[:level] + "??vvvv", inside)]
         return []
+
+
+def _is_certain(ins: dis.Instruction, must: int) -> bool:
+    """Tell whether the instruction only reads or deletes a local that is certainly bound."""
+    return ins.opname in _ONLY_UNBOUND_RAISES and bool(must >> (ins.arg or 0) & 1)
 
 
 def _effects(ins: dis.Instruction, must: int, may: int, stack: str, free: int) -> Iterator[State]:

@@ -18,8 +18,10 @@ from types import (
     FunctionType,
     GetSetDescriptorType,
     MemberDescriptorType,
+    ModuleType,
 )
 
+from cyclefree._collector import untraversable
 from cyclefree._definitions import (
     code_of,
     defined_at,
@@ -62,6 +64,7 @@ _MANAGED_DICT = 1 << 4
 
 _flags = type.__dict__["__flags__"].__get__
 _plain_name = type.__dict__["__name__"].__get__
+_module_dict = ModuleType.__dict__["__dict__"].__get__  # type: ignore[index]
 _read_attribute = object.__getattribute__
 _cell_contents = CellType.__dict__["cell_contents"].__get__
 _closure = FunctionType.__dict__["__closure__"].__get__
@@ -498,12 +501,20 @@ def _references_of_dict(source: dict[object, object]) -> list[Named]:
     return _finish(claims)
 
 
+def _references_of_module(source: ModuleType) -> list[Named]:
+    own = _module_dict(source)
+    claims = _Claims([own] if source is untraversable() else gc.get_referents(source))
+    claims.claim("attr", "__dict__", own)
+    return _finish(claims)
+
+
 _EXACT: dict[int, Callable[..., list[Named]]] = {
     id(list): _references_of_sequence,
     id(tuple): _references_of_sequence,
     id(set): _references_of_set,
     id(frozenset): _references_of_set,
     id(dict): _references_of_dict,
+    id(ModuleType): _references_of_module,
 }
 
 

@@ -395,6 +395,8 @@ def _digest(objects: list[object], born: int, views: list[_View], generation: in
         own = [o for start, stop in view.ranges for o in objects[start:stop]]
         own += [o for o in objects[born:] if id(o) in view.recalled]
         identities = set(map(id, own))
+        if view.watch._options.thorough:
+            identities |= view.window.promoted_identities()  # also what nothing new leads to
         if view.window is view.watch.window:
             shares.append((view.watch, identities))
         else:

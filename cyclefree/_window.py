@@ -236,6 +236,9 @@ class SteppedWindow(Window):
                     nearby.append(referent)
             found += nearby
             frontier = nearby
+        if generation == 1:  # what is older is not collected now, and would be counted again later
+            middle = set(map(id, gc.get_objects(generation=1)))
+            found = [o for o in found if id(o) in middle]
         return found
 
     def has_promoted(self) -> bool:
