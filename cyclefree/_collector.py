@@ -76,7 +76,8 @@ def pause(holder: object) -> None:
     """Hold automatic collections off until `BUDGET` net containers have piled up.
 
     Pauses nest and overlap over threads: the last `resume` puts the thresholds back. Noting the
-    holder is the first thing done, so that a Ctrl-C at any later moment leaves what `resume` undoes.
+    holder is the first thing done, so that a Ctrl-C at any later moment leaves what `resume`
+    undoes.
     """
     _pauses[id(holder)] = None
     now = gc.get_threshold()

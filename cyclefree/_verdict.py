@@ -27,11 +27,11 @@ class Verdict:
         options: what to look for, and what to do with it.
     """
 
-    __slots__ = ("_findings", "_options", "_scope", "looked", "notes", "shared_with")
+    __slots__ = ("_findings", "_scope", "looked", "notes", "options", "shared_with")
 
     def __init__(self, scope: object, options: Options) -> None:
         self._scope = scope
-        self._options = options
+        self.options = options
         self._findings: list[CycleReport] = []
         self.shared_with: set[str] = set()
         self.notes: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Verdict:
         self, objects: list[object], once: AbstractSet[int] = frozenset(), *, live: bool = False
     ) -> None:
         """Keep, as plain data, what was found in `objects`; `once` as for `describe`."""
-        blame = Blame(only=self._options.only)
+        blame = Blame(only=self.options.only)
         report = describe(objects, blame, scope=str(self._scope), live=live, once=once)
         if report or report.ignored:
             self._findings.append(report)
@@ -59,8 +59,8 @@ class Verdict:
         """Return what was found, merged and without what `ignore` names."""
         scope = str(self._scope)
         report = CycleReport.merge(*self._findings, CycleReport(scope, 0, 0, ()))
-        if self._options.ignore:
-            report = without_ignored(report, self._options.ignore)
+        if self.options.ignore:
+            report = without_ignored(report, self.options.ignore)
         return replace(
             report,
             scope=scope,
@@ -85,7 +85,7 @@ class Verdict:
         inconclusive = report.method == "inconclusive"
         if not report and not inconclusive:
             return
-        action = self._options.action
+        action = self.options.action
         if callable(action):
             action(report)
         elif action == "raise" and not report.shared_with and not inconclusive:

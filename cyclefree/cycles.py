@@ -151,8 +151,8 @@ class CycleScope:
     ) -> tuple[Watch | CollectorWatch, CycleHandle, Place, Tasks | None]:
         """Take out the entry of the block that ends: others may be open by other threads and tasks.
 
-        The last one that was entered in the same frame; where there is none, as under an `ExitStack`, in the
-        same thread (tests/test_cycles.py::test_one_guard_open_in_two_threads).
+        The last one that was entered in the same frame; where there is none, as under an
+        `ExitStack`, in the same thread (tests/test_cycles.py::test_one_guard_open_in_two_threads).
         """
         if len(self._entered) == 1:
             return self._entered.pop()

@@ -23,7 +23,7 @@ LAYERS = (
     {"_definitions", "_locals", "_references", "_sharing", "_window"},
     {"_graph", "_garbage"},
     {"_labels", "_shapes"},
-    {"_options", "_verdict", "_watch", "_fallback"},
+    {"_options", "_verdict", "_rollover", "_watch", "_fallback"},
     {"_decorate"},
     {"cycles"},
     {"_program", "audit", "cli"},

@@ -1,0 +1,271 @@
+"""Collections, seen from inside: what open watches look at before the evidence is taken away.
+
+All open watches share one hook in `gc.callbacks`, which reads generation 0 once for all of them. It
+is there only while a watch is open. It sees the collections that the program starts, those that the
+interpreter starts while a coroutine is watched, and those for which a paused window has outgrown
+its budget: that is the roll-over, which keeps a long watch from holding the collector off for good.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import weakref
+from _thread import get_ident, interrupt_main
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from cyclefree import _collector
+from cyclefree._garbage import confirm, find_garbage
+from cyclefree._graph import ObjectGraph
+from cyclefree._options import Options
+from cyclefree._sharing import others_exist
+from cyclefree._verdict import Verdict
+from cyclefree._window import PromotedWindow, SteppedWindow, Window, index
+
+__all__ = ["Watched", "absorb", "blamed", "in_cycles", "make_room"]
+
+_open: dict[int, weakref.ref[Watched]] = {}
+_hooked: list[None] = []
+
+
+class Watched(Verdict):
+    """What a collection has to know of a watch.
+
+    Held by whoever runs the guarded call, and here by a weak reference only: a coroutine that is
+    dropped where nothing can finish it takes its watch with it
+    (tests/test_harmless.py::test_an_async_generator_dropped_without_a_loop_leaves_no_hook).
+
+    Attributes:
+        stepped: whether the watch works in steps.
+        window: what was born in it.
+        imports: what was born in it while modules were imported, where that is asked for.
+        before: identities of the garbage that was there before, where `thorough` asks for it.
+        taken: identities of garbage that has been reported, and that a collection is about to free.
+        thread: the thread that opened it.
+    """
+
+    __slots__ = ("__weakref__", "before", "imports", "stepped", "taken", "thread", "window")
+
+    def __init__(self, scope: object, options: Options, stepped: bool) -> None:
+        super().__init__(scope, options)
+        self.stepped = stepped
+        self.window: Window = SteppedWindow() if stepped else PromotedWindow()
+        self.imports: PromotedWindow | None = None
+        self.before: set[int] = set()
+        self.taken: set[int] = set()
+        self.thread = 0
+
+    def register(self) -> None:
+        """Be there when a collection starts, and hold automatic ones off for a plain call."""
+        self.thread = get_ident()
+        _open[id(self)] = weakref.ref(self)  # first of all, so that `abandon` undoes the rest
+        _hook_on()
+        if not self.stepped:
+            _collector.pause(self)
+
+    def abandon(self) -> None:
+        """End the watch without a look; everything is as it was before. May be called again."""
+        if _open.pop(id(self), None) is None:
+            return
+        if not self.stepped:
+            _collector.resume(self)
+        if not _open:
+            _hook_off()
+
+    __del__ = abandon
+
+
+def _open_watches() -> list[Watched]:
+    """Return the open watches; copied in one step, as other threads open and close theirs."""
+    return [watch for reference in list(_open.values()) if (watch := reference()) is not None]
+
+
+def _hook_on() -> None:
+    """See to it that the hook is in `gc.callbacks`."""
+    if not _hooked:
+        _hooked.append(None)
+        _collector.add_hook(_on_collection)
+
+
+def _hook_off() -> None:
+    """Take the hook out, unless another thread has opened a watch meanwhile."""
+    while _hooked:
+        _hooked.pop()
+        _collector.remove_hook(_on_collection)
+    if _open:
+        _hook_on()
+
+
+def _on_collection(phase: str, info: dict[str, int]) -> None:
+    """Look before a collection takes the evidence away."""
+    watches = _open_watches()
+    if phase != "start":
+        for watch in watches:
+            watch.taken.clear()  # freed by now: the numbers may come back as other objects
+        return
+    try:
+        absorb(info["generation"], watches, emptied=True)
+    except BaseException as error:
+        for watch in watches:
+            watch.window.lost = True
+            watch.window.restart()
+        if not isinstance(error, KeyboardInterrupt):
+            raise  # the interpreter prints it: an exception can't leave a collection
+        # Ctrl-C would end there too, printed and forgotten; so it is sent again, to the program.
+        interrupt_main()
+
+
+def _after_fork_in_child() -> None:
+    """End the watches of threads that the child of a fork does not have.
+
+    Without this the collector would stay paused there for good
+    (tests/test_watch.py::test_a_forked_child_is_not_left_paused).
+    """
+    for watch in _open_watches():
+        if watch.thread != get_ident():
+            watch.abandon()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def in_cycles(graph: ObjectGraph, own: set[int]) -> list[int]:
+    """Return what is in a cycle with an object of `own` in it; the others were there before."""
+    return [
+        index
+        for component in graph.components()
+        if any(id(graph.objects[index]) in own for index in component)
+        for index in component
+    ]
+
+
+def blamed(garbage: list[object], own: set[int]) -> list[object]:
+    """Return the cycles in `garbage` that have an object of `own`, and what hangs off them."""
+    if own.issuperset(map(id, garbage)):
+        return garbage
+    graph = ObjectGraph(garbage)
+    frontier = in_cycles(graph, own)
+    reached = set(frontier)
+    while frontier:
+        nearby = {s for index in frontier for s in graph.successors[index]} - reached
+        reached |= nearby
+        frontier = list(nearby)
+    return [garbage[index] for index in sorted(reached)]
+
+
+@dataclass
+class _View:
+    """What one window has at a look: stretches of generation 0, and promoted objects."""
+
+    watch: Watched
+    window: Window
+    ranges: list[tuple[int, int]]
+    recalled: set[int]
+
+
+def absorb(generation: int, watches: list[Watched], *, emptied: bool) -> None:
+    """Look at what `watches` have in generations that are about to be collected.
+
+    Args:
+        generation: the oldest generation that is about to be collected.
+        watches: whose windows to look at.
+        emptied: whether generation 0 is about to be emptied; otherwise the look only turns marks
+            into remembered objects.
+    """
+    young = gc.get_objects(generation=0)
+    find = index(list(map(id, young)))
+    views: list[_View] = []
+    older: dict[int, object] = {}
+    for watch in watches:
+        for window in (watch.window, watch.imports):
+            if window is None:
+                continue
+            ranges = window.ranges(len(young), find)
+            recalled: list[object] = []
+            if generation and window.has_promoted():
+                own: list[object] = []
+                for start, stop in ranges:  # a comprehension would put `young` in a cell, which
+                    own += young[start:stop]  # is among the young on 3.10 and 3.11: a cycle
+                recalled = window.recall(own, generation)
+                del own
+                older.update(zip(map(id, recalled), recalled, strict=True))
+            views.append(_View(watch, window, ranges, set(map(id, recalled))))
+            del recalled
+    if any(watch.options.thorough for watch in watches):
+        for number in range(1, generation + 1):
+            objects_there = gc.get_objects(generation=number)
+            older.update(zip(map(id, objects_there), objects_there, strict=True))
+            del objects_there
+    if older or any(view.ranges for view in views):
+        born = len(young)
+        young += older.values()
+        older.clear()
+        _digest(young, born, views, generation)
+    if emptied or all(not view.window.is_running() for view in views):
+        for view in views:
+            view.window.restart()
+
+
+def _digest(objects: list[object], born: int, views: list[_View], generation: int) -> None:
+    """Tell the garbage among `objects`, hand each watch its share, and remember what survives.
+
+    Args:
+        objects: generation 0, then the older objects of all windows; this list alone holds them.
+        born: how many of them are generation 0.
+        views: the windows.
+        generation: the oldest generation that is about to be collected.
+    """
+    threaded = others_exist()
+    with _collector.undisturbed() if threaded else nullcontext():
+        garbage = find_garbage(objects, follow=generation == 2)
+    if garbage and threaded:
+        confirm(garbage, also_held=1)
+    trash = set(map(id, garbage))
+    older = {id(o): o for o in objects[born:]}
+    once: dict[int, set[int]] = {}
+    shares: list[tuple[Watched, set[int]]] = []
+    for view in views:
+        own = [o for start, stop in view.ranges for o in objects[start:stop]]
+        own += [older[identity] for identity in view.recalled]
+        identities = set(map(id, own))
+        if view.watch.options.thorough:
+            identities |= view.window.promoted_identities()  # also what nothing new leads to
+        if view.window is view.watch.window:
+            shares.append((view.watch, identities))
+        else:
+            once[id(view.watch)] = identities
+        view.window.remember([o for o in own if id(o) not in trash], generation)
+        del own
+    del objects[:], older
+    for watch, identities in shares:
+        watch.looked += 1
+        if watch.options.thorough and not watch.stepped:
+            identities = trash - watch.before
+        watch.before -= trash
+        if trash.isdisjoint(identities):
+            continue
+        share = blamed([o for o in garbage if id(o) not in watch.taken], identities)
+        watch.take(share, once.get(id(watch), set()))
+        watch.taken.update(map(id, share))
+
+
+def make_room() -> None:
+    """Move the young out of the way, in a program that runs without a collector.
+
+    Nothing empties its generation 0, and each look reads all of it. All open watches look first, as
+    they do before a collection
+    (tests/test_watch.py::test_with_the_collector_off_a_look_stays_short).
+    """
+    if _collector.nothing_is_frozen():
+        watches = _open_watches()
+        absorb(0, watches, emptied=True)
+        _collector.move_young_to_oldest()
+        for watch in watches:
+            watch.window.deepen()
+            if watch.imports is not None:
+                watch.imports.deepen()
+            watch.taken.clear()
+    else:
+        _collector.promote_young()
