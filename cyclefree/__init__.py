@@ -6,7 +6,9 @@ The rooms, from the ground up. Each imports only from those above it (tests/test
     reports     what was found, as frozen data: CycleReport, Cycle, Reference, ObjectSummary
     render      from reports to text, and nothing else
     _collector  the only room that changes the collector's state, and puts it back
-    _definitions, _locals, _references   where things are defined, and what references are called
+    _definitions                         where things are defined, and what they are called
+    _bytecode, _locals                   which locals are bound where, and what they are called
+    _attributes, _c_members, _references   what references are called
     _window, _sharing                    what was born since a moment, and who else ran meanwhile
     _garbage, _graph                     trial deletion; components and rings
     _shapes                              from live garbage to the data of a report

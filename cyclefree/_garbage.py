@@ -125,12 +125,13 @@ def _older_objects(objects: list[object], survivors: list[object]) -> list[objec
     while frontier and len(older) < limit:
         found: list[object] = []
         for start in range(0, len(frontier), _CHUNK):
-            for referent in gc.get_referents(*frontier[start : start + _CHUNK]):
+            referents = gc.get_referents(*frontier[start : start + _CHUNK])
+            for referent in filter(gc.is_tracked, referents):
                 identity = id(referent)
                 if identity in seen:
                     continue
                 seen.add(identity)
-                if gc.is_tracked(referent) and not _stops_here(referent, limit):
+                if not _stops_here(referent, limit):
                     found.append(referent)
         older += found[: limit - len(older)]
         frontier = found

@@ -42,7 +42,7 @@ class Watched(Verdict):
         imports: what was born in it while modules were imported, where that is asked for.
         before: identities of the garbage that was there before, where `thorough` asks for it.
         taken: identities of garbage that has been reported, and that a collection is about to free.
-        thread: the thread that opened it.
+        thread: the thread that opened it; 0 when it is not open.
     """
 
     __slots__ = ("__weakref__", "before", "imports", "stepped", "taken", "thread", "window")
@@ -66,12 +66,17 @@ class Watched(Verdict):
 
     def abandon(self) -> None:
         """End the watch without a look; everything is as it was before. May be called again."""
-        if _open.pop(id(self), None) is None:
+        if not self.thread:
             return
-        if not self.stepped:
-            _collector.resume(self)
+        self.thread = 0
+        self.detach()
+        _collector.resume(self)
         if not _open:
             _hook_off()
+
+    def detach(self) -> None:
+        """Let no collection look for this watch any more: its own last look has begun."""
+        _open.pop(id(self), None)
 
     __del__ = abandon
 
@@ -174,14 +179,19 @@ def absorb(generation: int, watches: list[Watched], *, emptied: bool) -> None:
         emptied: whether generation 0 is about to be emptied; otherwise the look only turns marks
             into remembered objects.
     """
+    if not watches:
+        return
     young = gc.get_objects(generation=0)
     find = index(list(map(id, young)))
     views: list[_View] = []
     older: dict[int, object] = {}
     for watch in watches:
+        watch.looked += 1
         for window in (watch.window, watch.imports):
-            if window is None:
-                continue
+            if window is None or not (
+                window.marks or watch.options.thorough or (generation and window.has_promoted())
+            ):
+                continue  # of a thousand waiting tasks most have nothing to look at
             ranges = window.ranges(len(young), find)
             recalled: list[object] = []
             if generation and window.has_promoted():
@@ -193,6 +203,14 @@ def absorb(generation: int, watches: list[Watched], *, emptied: bool) -> None:
                 older.update(zip(map(id, recalled), recalled, strict=True))
             views.append(_View(watch, window, ranges, set(map(id, recalled))))
             del recalled
+    if generation == 1 and older:
+        # What is older is not collected now, and would be counted again later. Asked once for all
+        # windows: with a thousand tasks open the answer is the most expensive part of a look.
+        middle = set(map(id, gc.get_objects(generation=1)))
+        for identity in older.keys() - middle:
+            del older[identity]
+        for view in views:
+            view.recalled &= middle
     if any(watch.options.thorough for watch in watches):
         for number in range(1, generation + 1):
             objects_there = gc.get_objects(generation=number)
@@ -236,11 +254,11 @@ def _digest(objects: list[object], born: int, views: list[_View], generation: in
             shares.append((view.watch, identities))
         else:
             once[id(view.watch)] = identities
-        view.window.remember([o for o in own if id(o) not in trash], generation)
-        del own
+        survivors = [o for o in own if id(o) not in trash] if trash else own
+        view.window.remember(survivors, generation)
+        del own, survivors
     del objects[:], older
     for watch, identities in shares:
-        watch.looked += 1
         if watch.options.thorough and not watch.stepped:
             identities = trash - watch.before
         watch.before -= trash

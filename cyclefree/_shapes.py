@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from hashlib import blake2s
 from types import CellType
 
 from cyclefree._garbage import is_boundary
@@ -344,5 +343,7 @@ def _preference(reference: tuple[str, object, int]) -> tuple[bool, bool, str, st
 
 def _fingerprint(parts: Iterable[EdgeKey]) -> str:
     """Digest the set of edges: the same in every process, whatever its hash seed."""
+    from hashlib import blake2s  # only a report needs it: OpenSSL takes a while to load
+
     text = "\x1e".join(sorted("\x1f".join(part) for part in parts))
     return blake2s(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()

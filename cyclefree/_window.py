@@ -118,7 +118,10 @@ class Window:
         raise NotImplementedError
 
     def recall(self, own: Sequence[object], generation: int) -> list[object]:
-        """Return the promoted own objects that are still alive in generations 1 to `generation`."""
+        """Return the promoted own objects that still live in generations 1 to `generation`.
+
+        A window that does not know the generation of its objects may return older ones too.
+        """
         raise NotImplementedError
 
     def has_promoted(self) -> bool:
@@ -236,9 +239,6 @@ class SteppedWindow(Window):
                     nearby.append(referent)
             found += nearby
             frontier = nearby
-        if generation == 1:  # what is older is not collected now, and would be counted again later
-            middle = set(map(id, gc.get_objects(generation=1)))
-            found = [o for o in found if id(o) in middle]
         return found
 
     def has_promoted(self) -> bool:
