@@ -1,7 +1,7 @@
 """Measure one case in a process of its own: `python one_case.py CASE.py` prints JSON.
 
-A case is a module with `run()`, sometimes `setup()` and `WARMUP`, and says in `KIND` and `EXPECT` what is
-known of it.
+A case is a module with `run()`, sometimes `setup()` and `WARMUP`, and says in
+`KIND` and `EXPECT` what is known of it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def loaded(path: Path) -> ModuleType:
 def freed(call: Callable[[], object]) -> int:
     """Count the objects that are gone after a collection, by whatever way.
 
-    What was garbage before any finalizer ran: also what finalizers, weak-reference callbacks and closing
-    generators have freed. `call` must leave nothing alive.
+    What was garbage before any finalizer ran: also what finalizers, weak-reference callbacks and
+    closing generators have freed. `call` must leave nothing alive.
     """
     call()
     before = len(gc.get_objects())

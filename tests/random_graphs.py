@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from truth import collect_all, collected
 
@@ -138,6 +138,7 @@ def quick(examples: int) -> Any:
     return settings(
         max_examples=examples,
         deadline=None,
+        phases=[Phase.explicit, Phase.generate],  # shrinking takes minutes: by hand, when needed
         database=None,
         suppress_health_check=[HealthCheck.too_slow],
     )
@@ -174,9 +175,7 @@ def within_reach(garbage: list[object], older: set[int]) -> int:
     Older functions, through which everything is connected, are not followed.
     """
     leaves = (FunctionType, BuiltinFunctionType, CodeType)
-    inside = {
-        id(o): o for o in garbage if id(o) not in older or type(o) not in leaves
-    }
+    inside = {id(o): o for o in garbage if id(o) not in older or type(o) not in leaves}
     frontier = [o for o in garbage if id(o) not in older]
     reached = set(map(id, frontier))
     while frontier:
@@ -184,11 +183,7 @@ def within_reach(garbage: list[object], older: set[int]) -> int:
         frontier = [r for r in {id(r): r for r in found}.values() if id(r) not in reached]
         reached.update(map(id, frontier))
     frontier = [
-        r
-        for o in garbage
-        if id(o) not in reached
-        for r in gc.get_referents(o)
-        if id(r) in reached
+        r for o in garbage if id(o) not in reached for r in gc.get_referents(o) if id(r) in reached
     ]
     while frontier:
         reached.difference_update(map(id, frontier))
@@ -242,16 +237,15 @@ def older_objects(plan: Plan, promoted: bool) -> None:
 def a_collection_inside(first: Plan, second: Plan, generation: int, thorough: bool) -> None:
     """What a collection inside the window frees counts, what it leaves is not counted twice."""
     outside: list[Any] = []
-    with collected() as freed:
-        with cycle_scope(thorough=thorough) as report:
-            first.run(outside)
-            gc.collect(generation)
-            second.run([])
-            gc.collect(generation)
-            for held in outside:
-                link(held, outside[0])
-            del outside[:]
-            held = None  # the loop's own variable
+    with collected() as freed, cycle_scope(thorough=thorough) as report:
+        first.run(outside)
+        gc.collect(generation)
+        second.run([])
+        gc.collect(generation)
+        for held in outside:
+            link(held, outside[0])
+        del outside[:]
+        held = None  # the loop's own variable
     assert report.objects == sum(freed)
 
 
@@ -265,15 +259,14 @@ def a_window_that_rolls_over(plan: Plan, ballast: int) -> None:
     gc.set_threshold(100, 3, 3)
     gc.enable()
     try:
-        with collected() as freed:
-            with cycle_scope() as report:
-                held: list[list[Any]] = []
-                for _ in range(5):
-                    outside: list[Any] = []
-                    plan.run(outside)
-                    held.append([outside, *([] for _ in range(ballast))])
-                    plan.run([])
-                del held, outside
+        with collected() as freed, cycle_scope() as report:
+            held: list[list[Any]] = []
+            for _ in range(5):
+                outside: list[Any] = []
+                plan.run(outside)
+                held.append([outside, *([] for _ in range(ballast))])
+                plan.run([])
+            del held, outside
     finally:
         gc.disable()
         gc.set_threshold(*before)
@@ -289,7 +282,7 @@ def watched(plan: Plan, between: list[int], *, thorough: bool) -> tuple[int, int
 
     Args:
         plan: what the generator does in its steps.
-        between: what happens after each of them: a collection of this generation, or a stranger allocates.
+        between: what happens after each: a collection of this generation, or others allocate.
         thorough: the option.
     """
     reports: list[CycleReport] = []

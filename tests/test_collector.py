@@ -191,7 +191,7 @@ def test_a_frozen_heap_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_hooks_are_found_by_identity() -> None:
-    """A user's callback that can't be compared is passed over, and one that was removed is not missed."""
+    """A user's callback that can't be compared is passed over; a removed one is not missed."""
 
     class Quarrelsome:
         def __eq__(self, other: object) -> bool:

@@ -1,4 +1,4 @@
-"""Guards as decorators: the kind, the behaviour and the lifetime of everything stay as without a guard."""
+"""Guards as decorators: kind, behaviour and lifetimes stay as without a guard."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def behaviour(
         if name.endswith("throw"):
             arguments = (value("thrown"),)
         if awaited:
-            log.append(outcome(lambda: by_hand(getattr(made, name)(*arguments))))  # noqa: B023
+            log.append(outcome(lambda: by_hand(getattr(made, name)(*arguments))))
         else:
             log.append(outcome(getattr(made, name), *arguments))
     # Or some of them complain when they are dropped.
@@ -260,7 +260,7 @@ def test_generators_behave_as_without_a_guard(
             assert behaviour(guarded, operations) == behaviour(body, operations), operations
 
 
-class Awaitable_:  # noqa: N801
+class Awaitable_:
     """Makes a generator something to await."""
 
     def __init__(self, steps: Generator[Any, Any, Any]) -> None:
@@ -287,7 +287,7 @@ def test_coroutines_behave_as_without_a_guard(body: Callable[[list[str]], Any]) 
 
 
 def _stream_of(body: Callable[[list[str]], Any]) -> Callable[[list[str]], Any]:
-    """Make an async generator function that does what a generator function does, and waits between."""
+    """Make an async generator function of a generator function; it waits in between."""
 
     async def bare(log: list[str]) -> AsyncIterator[Any]:
         steps = body(log)
@@ -297,7 +297,7 @@ def _stream_of(body: Callable[[list[str]], Any]) -> Callable[[list[str]], Any]:
                 await Step()
                 try:
                     sent = yield item
-                except BaseException as error:  # noqa: BLE001
+                except BaseException as error:
                     item = steps.throw(error)
                 else:
                     item = steps.send(sent)
@@ -326,7 +326,9 @@ def test_async_generators_behave_as_without_a_guard(
     guarded = assert_no_cycles(sample=sample)(bare)
     for length in range(1, 4):
         for operations in itertools.product(ASYNC_OPERATIONS, repeat=length):
-            assert behaviour(guarded, operations, True) == behaviour(bare, operations, True), operations
+            assert behaviour(guarded, operations, True) == behaviour(bare, operations, True), (
+                operations
+            )
 
 
 def test_an_exception_in_the_middle_of_an_await_reaches_an_async_generator() -> None:
@@ -382,7 +384,7 @@ def test_context_variables_are_those_of_the_caller() -> None:
 
 
 def test_cancelling_a_task() -> None:
-    """A cancelled task is cancelled, one that swallows it goes on, and a cancel message comes through."""
+    """A cancelled task is cancelled, one that swallows it goes on, and the message comes through."""
 
     @assert_no_cycles
     async def work(swallow: bool) -> str:
@@ -604,7 +606,7 @@ def test_one_call_of_many_is_checked(number: int) -> None:
             """Counts."""
 
             def open(self) -> None:
-                begun.append(at)  # noqa: B023
+                begun.append(at)
 
             def enter(self) -> None:
                 """Do nothing."""
@@ -616,8 +618,8 @@ def test_one_call_of_many_is_checked(number: int) -> None:
                 return False
 
         skip = one_of(number) if number > 1 else None
-        guarded = decorate(function, lambda stepped: Session(), skip)  # noqa: B023
-        for at in range(42):
+        guarded = decorate(function, lambda stepped: Session(), skip)
+        for at in range(42):  # noqa: B007
             use(guarded(1))
         assert begun == list(range(0, 42, number))
 
@@ -773,9 +775,9 @@ def test_suspended_wrappers_keep_nothing_that_passed() -> None:
         run: Any = assert_no_cycles(function)()
 
         def do(name: str, *values: object) -> Any:
-            if function is generate:  # noqa: B023
-                return getattr(run, name)(*values)  # noqa: B023
-            return by_hand(getattr(run, "a" + name)(*values))  # noqa: B023
+            if function is generate:
+                return getattr(run, name)(*values)
+            return by_hand(getattr(run, "a" + name)(*values))
 
         references = [weakref.ref(do("send", None))]
         sent = Slot()

@@ -37,8 +37,8 @@ def ring(length: int = 1) -> None:
 def without_looking(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pretend that the self-test has failed, in an application that has frozen its heap.
 
-    Where nothing is frozen the fallback freezes and thaws, and thawing would not be undone where the
-    interpreter of the tests has frozen objects of its own (3.12.1): that is tested in processes.
+    Where nothing is frozen the fallback freezes and thaws, and thawing would not be undone where
+    the interpreter of the tests has frozen objects of its own (3.12.1): that is tested in processes.
     """
 
     def fail() -> None:
@@ -94,9 +94,8 @@ def test_counts(without_looking: None, use: Any) -> None:
 def test_clean_and_failed_calls(without_looking: None) -> None:
     """A clean call passes, and an exception passes without a collection."""
     assert assert_no_cycles(lambda: 5)() == 5
-    with cycle_scope() as report:
-        with report_once():
-            kept = Slot()
+    with cycle_scope() as report, report_once():
+        kept = Slot()
     assert (report.objects, report.method) == (0, "collector")
 
     def fail() -> None:
@@ -146,9 +145,7 @@ def test_ending_twice(without_looking: None) -> None:
     assert watch.looked == 1
 
 
-def test_it_says_so_once(
-    without_looking: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_says_so_once(without_looking: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """One warning in a process, at the first guard that is used."""
     monkeypatch.setattr(_fallback, "_warned", [])
     with warnings.catch_warnings(record=True) as caught:

@@ -22,7 +22,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"sample": "3"}, TypeError, "sample= takes a whole number, not '3'"),
     ({"sample": 0}, ValueError, "sample=0 checks no call at all; use 1 for each call"),
     ({"sample": -2}, ValueError, "sample=-2 checks no call at all"),
-    ({"action": "raises"}, ValueError, "action='raises' is unknown; use \"raise\", \"warn\" or"),
+    ({"action": "raises"}, ValueError, 'action=\'raises\' is unknown; use "raise", "warn" or'),
     ({"action": None}, TypeError, 'action= takes "raise", "warn" or a callable'),
     ({"action": []}, TypeError, "not an object of type list"),
     ({"only": 3}, TypeError, "only= takes package names such as 'shop', not 3"),
@@ -32,7 +32,11 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"only": "shop/models.py"}, ValueError, "write it as import does, such as 'shop.models'"),
     ({"only": "shop."}, ValueError, "only='shop.' is no package name"),
     ({"only": ()}, ValueError, "only=() would blame nothing; leave it out"),
-    ({"ignore": "c3c4b61"}, ValueError, "ignore='c3c4b61' is no fingerprint; take the eight digits"),
+    (
+        {"ignore": "c3c4b61"},
+        ValueError,
+        "ignore='c3c4b61' is no fingerprint; take the eight digits",
+    ),
     ({"ignore": "C3C4B619"}, ValueError, "is no fingerprint"),
     ({"ignore": 7}, TypeError, "ignore= takes fingerprints or functions that get a Cycle, not 7"),
     ({"ignore": [None]}, TypeError, "ignore= takes fingerprints or functions"),
@@ -98,7 +102,9 @@ def test_what_cannot_be_decorated(guard: Any) -> None:
         with pytest.raises(TypeError, match="Shop is a class; decorate its methods"):
             decorate(Shop)
         for wrong in (3, "name", property(lambda self: 1), sys):
-            with pytest.raises(TypeError, match=f"of type {type(wrong).__name__} that can't be called"):
+            with pytest.raises(
+                TypeError, match=f"of type {type(wrong).__name__} that can't be called"
+            ):
                 decorate(wrong)
 
 
@@ -127,7 +133,9 @@ def cycle(fingerprint: str, count: int) -> Cycle:
 
 def test_what_is_ignored_is_counted() -> None:
     """Fingerprints and predicates take shapes out; objects, bytes and the number ignored follow."""
-    report = CycleReport("f()", 12, 120, (cycle("aaaaaaaa", 3), cycle("bbbbbbbb", 2), cycle("cccccccc", 1)))
+    report = CycleReport(
+        "f()", 12, 120, (cycle("aaaaaaaa", 3), cycle("bbbbbbbb", 2), cycle("cccccccc", 1))
+    )
     asked: list[str] = []
 
     def rule(each: Cycle) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import contextvars
 import functools
@@ -13,9 +12,10 @@ import threading
 import types
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
+from specimens import Order, Slotted, annotated, folded_names, ids, outer, raised
 
 from cyclefree._references import (
     Namer,
@@ -25,42 +25,6 @@ from cyclefree._references import (
     format_name,
     references,
 )
-
-
-def ids(objects: list[Any]) -> collections.Counter[int]:
-    """Count objects by identity."""
-    return collections.Counter(map(id, objects))
-
-
-def names(source: object, target: object) -> list[tuple[str, object]]:
-    """Return the names of the references from source to target."""
-    return [(kind, detail) for kind, detail, found in references(source) if found is target]
-
-
-def folded_names(source: object, target: object) -> list[tuple[str, object]]:
-    """Return the folded names of the references from source to target."""
-    return [(kind, detail) for kind, detail, found in folded_references(source) if found is target]
-
-
-class Order:
-    """An ordinary class."""
-
-    kind = "order"
-
-    def __init__(self, item: object) -> None:
-        self.item = item
-        self.lines = [item]
-        self.count = 1
-
-
-class Slotted:
-    """A class with slots, one of them private and one never set."""
-
-    __slots__ = ("__hidden", "item", "never")
-
-    def __init__(self, item: object) -> None:
-        self.item = item
-        self.__hidden = [item]
 
 
 class SlottedAndDict(Slotted):
@@ -86,35 +50,10 @@ class Members(list):  # type: ignore[type-arg]
         self.owner = [item]
 
 
-def outer(item: object) -> Callable[[], object]:
-    """Return a closure over the item and itself."""
-
-    def walk() -> object:
-        return item, walk
-
-    return walk
-
-
-def annotated(value: int = 1, *, extra: object = ()) -> int:
-    """Have every part that a function can have."""
-    return value
-
-
 def suspended(item: object) -> Iterator[object]:
     """Yield with a local bound."""
     held = [item]
     yield held
-
-
-def raised(item: object) -> BaseException:
-    """Return an exception with a traceback, a context and a cause."""
-    try:
-        try:
-            raise KeyError(item)
-        except KeyError as inner:
-            raise ValueError(item) from inner
-    except ValueError as error:
-        return error
 
 
 def every_kind() -> dict[str, object]:
@@ -220,74 +159,6 @@ def test_looking_changes_nothing(kind: str) -> None:
     assert ids(gc.get_referents(source)) == before
 
 
-def test_instance_attributes() -> None:
-    """Attributes are folded to their names, with or without an instance dictionary."""
-    item = object()
-    fresh, materialised = Order(item), Order(item)
-    vars(materialised)
-    for order in (fresh, materialised):
-        assert folded_names(order, item) == [("attr", "item")]
-        assert folded_names(order, order.lines) == [("attr", "lines")]
-
-
-def test_attributes_set_from_outside() -> None:
-    """A name that only the module's code uses, not the class's, is found as well."""
-
-    class Bare:
-        pass
-
-    bare, other = Bare(), [1]
-    bare.set_from_outside_only = other  # type: ignore[attr-defined]
-    assert folded_names(bare, other) == [("attr", "set_from_outside_only")]
-
-
-def test_same_object_under_two_names() -> None:
-    """An object under two attributes has two names, and each is told once."""
-
-    class Twice:
-        def __init__(self, item: object) -> None:
-            self.left = item
-            self.right = item
-
-    item = [1]
-    assert sorted(folded_names(Twice(item), item)) == [("attr", "left"), ("attr", "right")]
-
-
-def test_value_that_the_class_has_too() -> None:
-    """An attribute is not taken for the class attribute with the same value."""
-    shared = [1]
-
-    class Shared:
-        registry = shared
-
-        def __init__(self) -> None:
-            self.mine = shared
-
-    assert folded_names(Shared(), shared) == [("attr", "mine")]
-
-
-def test_attribute_that_looks_like_a_dict() -> None:
-    """A dictionary stored in an attribute is not mistaken for the instance's own."""
-
-    class Configured:
-        def __init__(self, parent: object) -> None:
-            self.parent = parent
-            self.config = {"parent": parent}
-
-    parent = [1]
-    configured = Configured(parent)
-    assert folded_names(configured, configured.config) == [("attr", "config")]
-    assert folded_names(configured, parent) == [("attr", "parent")]
-
-
-def test_slots() -> None:
-    """Slots are named, a private one as the interpreter mangles it, an unset one not at all."""
-    item = [1]
-    slotted = Slotted(item)
-    found = {str(detail) for kind, detail, _ in references(slotted) if kind == "attr"}
-    assert found == {"item", "_Slotted__hidden", "__class__"}
-
-
 def test_calls() -> None:
     """User code is never run: not descriptors, not overridden lookups, not a metaclass."""
     calls: list[str] = []
@@ -342,18 +213,6 @@ def test_calls() -> None:
     assert ("attr", "lines") in [(k, d) for k, d, _ in namer.folded_references(hostile)]
 
 
-def test_no_dictionary_is_made() -> None:
-    """On 3.11 and later an instance without a dictionary still has none after the look."""
-    order = Order([1])
-    before = gc.get_referents(order)
-    sizes = sys.getsizeof(order)
-    folded_references(order)
-    assert ids(gc.get_referents(order)) == ids(before)
-    assert sys.getsizeof(order) == sizes
-    if sys.version_info >= (3, 11):
-        assert not any(type(referent) is dict for referent in gc.get_referents(order))
-
-
 def test_nothing_is_kept() -> None:
     """After the look the object dies with its last reference."""
     order = Order([1])
@@ -362,50 +221,6 @@ def test_nothing_is_kept() -> None:
     namer.folded_references(order)
     del order
     assert watch() is None
-
-
-def test_class_parts() -> None:
-    """A class shows its dictionary, its order of resolution and its bases."""
-
-    class Made(Order):
-        pass
-
-    found = {str(detail) for _, detail, _ in references(Made)}
-    assert {"__dict__", "__mro__", "__bases__", "__base__"} <= found
-    assert folded_names(Order, Order.__init__) == [("attr", "__init__")]
-    assert names(Slotted.__dict__["item"], Slotted) == [("attr", "__objclass__")]
-
-
-def test_exception_parts() -> None:
-    """The chain of an exception is named, and so is what a subclass stores."""
-
-    class Refused(Exception):
-        def __init__(self, order: object) -> None:
-            super().__init__(order)
-            self.order = order
-
-    order = [1]
-    refused = Refused(order)
-    assert folded_names(refused, order) == [("attr", "order")]
-    assert names(refused, refused.args) == [("attr", "args")]
-    error = raised(order)
-    assert names(error, error.__traceback__) == [("attr", "__traceback__")]
-    assert set(names(error, error.__cause__)) == {("attr", "__context__"), ("attr", "__cause__")}
-    traceback = error.__traceback__
-    assert traceback is not None
-    assert names(traceback, traceback.tb_frame) == [("attr", "tb_frame")]
-
-
-def test_function_parts_are_not_made() -> None:
-    """A function that has no dictionary and no annotations still has none after the look."""
-    function = outer([1])
-    before = ids(gc.get_referents(function))
-    references(function)
-    assert ids(gc.get_referents(function)) == before
-    annotations = annotated.__annotations__
-    assert names(annotated, annotations) == [("attr", "__annotations__")]
-    annotated.__dict__["note"] = before
-    assert folded_names(annotated, before) == [("attr", "note")]
 
 
 def test_closure_variables() -> None:
@@ -425,46 +240,6 @@ def test_empty_carriers_vanish() -> None:
     empty = types.ModuleType("empty")
     empty.__dict__.clear()
     assert [n for n in folded_references(empty) if type(n[2]) is dict] == []
-
-
-def test_weak_references() -> None:
-    """The callback of a weak reference is named; a proxy's referent is not touched."""
-    order = Order([1])
-
-    def callback(reference: object) -> None:
-        return None
-
-    assert names(weakref.ref(order, callback), callback) == [("attr", "__callback__")]
-    proxy = weakref.proxy(order, callback)
-    assert names(proxy, callback) == [("attr", "__callback__")]
-
-
-def test_future_and_task() -> None:
-    """What a C future and task hold has names, and looking does not silence their logging."""
-
-    async def work() -> None:
-        await asyncio.sleep(0)
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[object] = loop.create_future()
-        callbacks = [lambda f: None, lambda f: None]
-        for callback in callbacks:
-            future.add_done_callback(callback)
-        assert ("attr", "_callbacks") in names(future, callbacks[0])
-        assert names(future, loop) == [("attr", "_loop")]
-        future.set_exception(error)
-        await asyncio.sleep(0)
-        assert names(future, error) == [("attr", "_exception")]
-        assert future._log_traceback  # type: ignore[attr-defined]
-        future.exception()
-        task = asyncio.ensure_future(work())
-        assert [k for k, _, _ in references(task) if k == "unnamed"] == []
-        assert names(task, task.get_coro()) == [("attr", "_coro")]
-        await task
-
-    error = ValueError("x")
-    asyncio.run(main())
 
 
 def test_the_free_list_of_asyncio_is_left_alone() -> None:
@@ -492,22 +267,6 @@ namer.references(obj)
 gc.collect()
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
-
-
-def test_context_entries() -> None:
-    """The value of a context variable is found under the variable."""
-    variable: contextvars.ContextVar[object] = contextvars.ContextVar("here")
-    value = [1]
-    context = contextvars.Context()
-    context.run(variable.set, value)
-    todo, found = [references(context)[0][2]], []
-    while todo:
-        for kind, detail, target in references(todo.pop()):
-            if detail == "node":
-                todo.append(target)
-            elif target is value:
-                found.append((kind, detail))
-    assert found == [("key", variable)]
 
 
 def test_changed_meanwhile() -> None:

@@ -212,7 +212,7 @@ def test_without_a_loop_there_are_no_tasks(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_tasks_that_made_a_step_are_named() -> None:
-    """One that waits for the same as before did not run; one started meanwhile is not a stranger."""
+    """One that waits for the same as before did not run; one started meanwhile is no stranger."""
 
     async def main() -> None:
         never = asyncio.get_running_loop().create_future()

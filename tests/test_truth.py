@@ -1,4 +1,4 @@
-"""The same number as the collector, for ordinary code that leaves cycles, and for code that does not."""
+"""The same number as the collector, for ordinary code with cycles and without."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ CLEAN_FROM = {"json_with_indent": (3, 13)}
 
 @pytest.mark.parametrize("workload", WITH_CYCLES, ids=lambda w: w.__name__)
 def test_as_many_objects_as_the_collector_of_the_same_types(workload: Workload) -> None:
-    """Each way to watch reports exactly what the collector would have found, and names each edge."""
+    """Each way to watch reports what the collector would have found, and names each edge."""
     workload()
     with collector_off():
         truth = saved_by_collector(workload)
@@ -281,13 +281,27 @@ def test_as_many_objects_as_the_collector_of_the_same_types(workload: Workload) 
 
 @pytest.mark.parametrize("workload", CLEAN, ids=lambda w: w.__name__)
 def test_nothing_where_the_collector_finds_nothing(workload: Workload) -> None:
-    """Each way to watch is silent about clean code."""
+    """Block and decorator are silent about clean code."""
     workload()
     with collector_off():
         assert saved_by_collector(workload) == Counter()
-        for watch in WAYS.values():
+        for watch in (by_block, by_decorator):
             report = watch(workload)
             assert (report.objects, report.method) == (0, "trial deletion"), str(report)
+
+
+def test_nothing_in_the_whole_heap_where_the_collector_finds_nothing() -> None:
+    """With `thorough` all of the clean code together leaves nothing."""
+
+    def everything() -> None:
+        for workload in CLEAN:
+            workload()
+
+    everything()
+    with collector_off():
+        assert saved_by_collector(everything) == Counter()
+        report = by_block(everything, thorough=True)
+    assert (report.objects, report.method) == (0, "trial deletion"), str(report)
 
 
 def test_the_default_raises_what_the_collector_would_find() -> None:
@@ -430,15 +444,19 @@ print(gc.collect() >= 40)
 """
 
 
-@pytest.mark.parametrize("freeze", ["", "gc.freeze()"], ids=["nothing frozen", "something frozen"])
-def test_with_the_collector_off_and_a_large_generation_0(freeze: str) -> None:
+@pytest.mark.parametrize(
+    ("freeze", "size"),
+    [("", 2_000_000), ("gc.freeze()", 200_000)],
+    ids=["nothing frozen", "something frozen"],
+)
+def test_with_the_collector_off_and_a_large_generation_0(freeze: str, size: int) -> None:
     """Right answers, and after the first call no look has to read the heap."""
-    source = OFF.format(freeze=freeze, size=2_000_000)
+    source = OFF.format(freeze=freeze, size=size)
     child = subprocess.run(
         [sys.executable, "-c", source], capture_output=True, text=True, timeout=120, check=False
     )
     objects = 40 if sys.version_info >= (3, 11) else 80  # and the dictionary of each
-    assert (child.stdout, child.stderr) == (f"{objects} True False True 2000000\nTrue\n", "")
+    assert (child.stdout, child.stderr) == (f"{objects} True False True {size}\nTrue\n", "")
 
 
 def frozen_inside() -> None:

@@ -120,8 +120,6 @@ def test_predicates_are_asked_once() -> None:
     assert len(asked) == 2
 
 
-
-
 def test_a_warning_points_to_the_call() -> None:
     """Whatever the way in, the warning's place is the user's line, not one of ours."""
 

@@ -64,7 +64,8 @@ def types_in(report: CycleReport) -> Counter[str]:
 def collected() -> Iterator[list[int]]:
     """Collect before a block; list how many objects each collection in it frees, and one after it.
 
-    The truth about a block in which collections run: what `DEBUG_SAVEALL` saves would hold on to more.
+    The truth about a block in which collections run: there, what `DEBUG_SAVEALL` saves would hold
+    on to more.
     """
     freed: list[int] = []
 

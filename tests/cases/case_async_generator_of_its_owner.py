@@ -1,9 +1,15 @@
 """An object keeps the suspended asynchronous generator of its own method."""
 
 REQUIRES = []
-SOURCE = "https://docs.python.org/3/reference/expressions.html#asynchronous-generator-iterator-methods"
+SOURCE = (
+    "https://docs.python.org/3/reference/expressions.html#asynchronous-generator-iterator-methods"
+)
 KIND = "cycle"
-EXPECT = {"types": ["Job", "async_generator"], "edge_names": ["steps", "f_locals:self"], "finalizers": True}
+EXPECT = {
+    "types": ["Job", "async_generator"],
+    "edge_names": ["steps", "f_locals:self"],
+    "finalizers": True,
+}
 MIN_PY, MAX_PY = (3, 10), (3, 99)
 
 

@@ -5,7 +5,10 @@ import collections
 REQUIRES = []
 SOURCE = "https://docs.python.org/3/library/collections.html"
 KIND = "cycle"
-EXPECT = {"types": ["Item", "OrderedDict", "defaultdict", "deque", "set", "dict"], "edge_names": ["ordered", "default", "queue", "members"]}
+EXPECT = {
+    "types": ["Item", "OrderedDict", "defaultdict", "deque", "set", "dict"],
+    "edge_names": ["ordered", "default", "queue", "members"],
+}
 MIN_PY, MAX_PY = (3, 10), (3, 99)
 
 

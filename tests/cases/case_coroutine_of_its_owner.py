@@ -5,7 +5,11 @@ import types
 REQUIRES = []
 SOURCE = "https://docs.python.org/3/reference/datamodel.html#coroutine-objects"
 KIND = "cycle"
-EXPECT = {"types": ["Job", "coroutine"], "edge_names": ["coroutine", "f_locals:self"], "finalizers": True}
+EXPECT = {
+    "types": ["Job", "coroutine"],
+    "edge_names": ["coroutine", "f_locals:self"],
+    "finalizers": True,
+}
 MIN_PY, MAX_PY = (3, 10), (3, 99)
 
 

@@ -3,7 +3,10 @@
 REQUIRES = []
 SOURCE = "https://docs.python.org/3/library/exceptions.html#exception-context"
 KIND = "cycle"
-EXPECT = {"types": ["Client", "RuntimeError", "KeyError", "traceback", "frame"], "edge_names": ["last_error", "__context__", "__traceback__", "tb_frame", "f_locals:self"]}
+EXPECT = {
+    "types": ["Client", "RuntimeError", "KeyError", "traceback", "frame"],
+    "edge_names": ["last_error", "__context__", "__traceback__", "tb_frame", "f_locals:self"],
+}
 MIN_PY, MAX_PY = (3, 10), (3, 99)
 
 
@@ -18,7 +21,7 @@ class Client:
         try:
             {}["name"]
         except KeyError:
-            raise RuntimeError("not found")
+            raise RuntimeError("not found")  # noqa: B904
 
 
 def run():

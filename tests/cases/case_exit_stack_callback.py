@@ -5,7 +5,10 @@ from contextlib import ExitStack
 REQUIRES = []
 SOURCE = "https://docs.python.org/3/library/contextlib.html#contextlib.ExitStack"
 KIND = "cycle"
-EXPECT = {"types": ["Connection", "ExitStack", "deque"], "edge_names": ["stack", "_exit_callbacks", "__closure__", "__self__"]}
+EXPECT = {
+    "types": ["Connection", "ExitStack", "deque"],
+    "edge_names": ["stack", "_exit_callbacks", "__closure__", "__self__"],
+}
 MIN_PY, MAX_PY = (3, 10), (3, 99)
 
 

@@ -3,7 +3,11 @@
 REQUIRES = []
 SOURCE = "https://docs.python.org/3/reference/expressions.html#generator-iterator-methods"
 KIND = "cycle"
-EXPECT = {"types": ["Job", "generator"], "edge_names": ["steps", "f_locals:self"], "finalizers": True}
+EXPECT = {
+    "types": ["Job", "generator"],
+    "edge_names": ["steps", "f_locals:self"],
+    "finalizers": True,
+}
 MIN_PY, MAX_PY = (3, 10), (3, 99)
 
 

@@ -3,7 +3,10 @@
 REQUIRES = []
 SOURCE = "https://en.wikipedia.org/wiki/Lapsed_listener_problem"
 KIND = "cycle"
-EXPECT = {"types": ["Subject", "Observer", "method", "list"], "edge_names": ["observers", "__self__", "subject"]}
+EXPECT = {
+    "types": ["Subject", "Observer", "method", "list"],
+    "edge_names": ["observers", "__self__", "subject"],
+}
 MIN_PY, MAX_PY = (3, 10), (3, 99)
 
 

@@ -5,7 +5,10 @@ import sys
 REQUIRES = []
 SOURCE = "https://docs.python.org/3/library/sys.html#sys.exc_info"
 KIND = "cycle"
-EXPECT = {"types": ["Job", "traceback", "frame"], "edge_names": ["traceback", "tb_frame", "f_locals:self"]}
+EXPECT = {
+    "types": ["Job", "traceback", "frame"],
+    "edge_names": ["traceback", "tb_frame", "f_locals:self"],
+}
 MIN_PY, MAX_PY = (3, 10), (3, 99)
 
 
