@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from functools import cached_property
 from types import FunctionType
 
 from cyclefree._definitions import (
@@ -116,15 +117,29 @@ class Attributes:
             claims.claim("attr", name, self._read(source, name))
         if claims.left and self._failures < _GIVE_UP:
             self._find_names(source, claims)
-        if claims.left:
-            self._claim_dict(source, claims, sure=True)
+        if claims.left and not self._claim_dict(source, claims, sure=True):
+            self._claim_cached(claims)
+
+    def _claim_cached(self, claims: Claims) -> None:
+        """Name the one reference that is left after the one cached property of the class.
+
+        By elimination: to read it would compute it, where the instance does not have it yet.
+        """
+        bases = map(namespace_of, mro_of(self._cls))
+        cached = {n for base in bases for n, v in base.items() if type(v) is cached_property}
+        if len(cached) == len(claims.left) == 1:
+            claims.claim("attr", cached.pop(), claims.remaining()[0])
 
     def _claim_dict(self, source: object, claims: Claims, sure: bool = False) -> bool:
-        """Claim the one remaining exact dictionary as `__dict__` if it is that."""
+        """Claim the one remaining exact dictionary as `__dict__` if it is that.
+
+        Or a dictionary of the user's own type, as in `self.__dict__ = self`.
+        """
         found = [r for r in claims.remaining() if type(r) is dict]
         if not found:
-            return False
-        if not self.inline and len(found) == 1:
+            found = [r for r in claims.remaining() if issubclass(type(r), dict)]  # type: ignore[misc]
+            sure = True
+        elif not self.inline and len(found) == 1:
             return claims.claim("attr", "__dict__", found[0])
         for own in found:
             agreed = agrees(source, own)
@@ -209,12 +224,12 @@ def _is_readable(cls: type, name: str) -> bool:
 
 
 def agrees(source: object, own: dict[object, object]) -> bool | None:
-    """Tell whether the attributes of `source` are the values of `own`; None when it is empty."""
-    if not own:
+    """Tell whether the attributes of `source` are the values of `own`; None: none can be read."""
+    if not dict.__len__(own):  # its type may be the user's: nothing of that is called
         return None
-    agreed = False
+    agreed = None
     try:
-        entries = list(own.items())
+        entries = list(dict.items(own))
     except RuntimeError:
         return False
     for key, value in entries[:16]:

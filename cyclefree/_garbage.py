@@ -58,7 +58,7 @@ def find_garbage(
         known_alive: an object that the program itself holds, such as the result of the call. Where
             it is among the objects, all that it reaches is alive without counting, for half the
             cost.
-        follow: append to `objects` older ones that survivors refer to, bounded by their number, and
+        follow: append to `objects` older ones that they refer to, bounded by their number, and
             so find cycles that new objects close through older ones.
 
     Returns:

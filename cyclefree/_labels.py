@@ -59,7 +59,6 @@ class Label:
             self._summary = ObjectSummary(self.shown, module_of(type(obj)), place, name=name)
         return self._summary
 
-
     def _own_name(self, obj: object) -> str | None:
         """Return what a class, a function or running code is called itself."""
         if self.is_class:

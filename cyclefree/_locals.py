@@ -158,13 +158,18 @@ def _frame_states(frame: FrameType, flow: Flow) -> list[State]:
 
 def _is_running(frame: FrameType) -> bool:
     """Tell whether a thread is executing the frame (3.10, where all frames are objects)."""
-    for top in sys._current_frames().values():
-        each: FrameType | None = top
-        while each is not None:
-            if each is frame:
-                return True
-            each = each.f_back
-    return False
+    each: FrameType | None = None
+    top: FrameType | None = None
+    try:
+        for top in sys._current_frames().values():
+            each = top
+            while each is not None:
+                if each is frame:
+                    return True
+                each = each.f_back
+        return False
+    finally:
+        del each, top  # one of them is this very frame: a cycle, which would hold `frame` too
 
 
 def _known_313(frame: FrameType, flow: Flow) -> State | None:

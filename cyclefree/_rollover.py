@@ -115,7 +115,7 @@ def _on_collection(phase: str, info: dict[str, int]) -> None:
         for watch in watches:
             watch.window.lost = True
             watch.window.restart()
-        if not isinstance(error, KeyboardInterrupt):
+        if not issubclass(type(error), KeyboardInterrupt):
             raise  # the interpreter prints it: an exception can't leave a collection
         # Ctrl-C would end there too, printed and forgotten; so it is sent again, to the program.
         interrupt_main()

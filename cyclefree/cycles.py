@@ -116,11 +116,12 @@ class CycleScope:
         tasks = Tasks() if place.is_coroutine() else None
         watch = new_watch(place, self._options)
         handle = CycleHandle(place)
-        self._entered.append((watch, handle, place, tasks))
+        entry = (watch, handle, place, tasks)
+        self._entered.append(entry)
         try:
             watch.open()
         except BaseException:
-            self._entered.pop()
+            self._entered.remove(entry)
             watch.abandon()
             raise
         return handle

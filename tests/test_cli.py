@@ -195,7 +195,8 @@ def test_the_report_goes_to_standard_error(
     assert "  by the program as it ran: 4 objects (1,248 bytes) in 2 shapes" in lines
     assert "  once, by imports:         126 objects (9,000 bytes) in 1 shape" in lines
     assert lines[-1] == (
-        "verdict: NOT safe to run without the gc: the program leaves 2 shapes (4 objects, 1,248 bytes)"
+        "verdict: NOT safe to run without the gc: the program leaves 2 shapes "
+        "(4 objects, 1,248 bytes)"
     )
 
 

@@ -121,19 +121,6 @@ PLAIN = [path for path in (*OURS, *THEIRS) if not has_finalizers(path)]
 FINALIZED = [path for path in (*OURS, *THEIRS) if has_finalizers(path)]
 CYCLES = [path for path in (*OURS, *THEIRS) if header(path)["KIND"] == "cycle"]
 
-# References that have no name yet, and the first Python version on which that is so.
-UNNAMED = {
-    "attribute_dictionary": (3, 10),  # a subclass of dict as the dictionary of attributes
-    "cached_property_partial": (3, 11),  # no code but cached_property itself stores the attribute
-}
-
-
-def may_be_unnamed(path: Path) -> Any:
-    """Mark the cases of which a name is known to be missing."""
-    if sys.version_info >= UNNAMED.get(name_of(path), (4,)):
-        return pytest.param(path, marks=pytest.mark.xfail(reason="a reference without a name"))
-    return path
-
 
 @pytest.mark.parametrize("path", PLAIN, ids=name_of)
 def test_as_many_objects_as_the_collector(path: Path) -> None:
@@ -147,7 +134,7 @@ def test_as_many_objects_as_there_were_before_finalizers_ran(path: Path) -> None
     check_number(measured(path), finalizers=True)
 
 
-@pytest.mark.parametrize("path", [may_be_unnamed(path) for path in CYCLES], ids=name_of)
+@pytest.mark.parametrize("path", CYCLES, ids=name_of)
 def test_types_and_references_are_named(path: Path) -> None:
     """The report has the types and references that make the cycle, each with its name."""
     check_names(measured(path))

@@ -134,6 +134,23 @@ def test_one_guard_open_in_two_generators() -> None:
     assert done == [("first", True), ("second", True)]
 
 
+def test_a_guard_that_cannot_open_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong on entry passes, and the guard can be used again."""
+    guard = cycle_scope(thorough=True)
+    with guard as outer:
+        with monkeypatch.context() as patch:
+            patch.setattr("cyclefree._watch.find_garbage", _fail)
+            with pytest.raises(MemoryError), guard:
+                pass
+        ring(2)
+    assert "Slot" in str(outer.report)
+    assert guard._entered == []
+
+
+def _fail(*_: object) -> None:
+    raise MemoryError
+
+
 def test_a_guard_on_an_exit_stack() -> None:
     """Entered and left by other code than the block's, it is found all the same."""
     guard = cycle_scope()

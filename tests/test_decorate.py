@@ -384,7 +384,7 @@ def test_context_variables_are_those_of_the_caller() -> None:
 
 
 def test_cancelling_a_task() -> None:
-    """A cancelled task is cancelled, one that swallows it goes on, and the message comes through."""
+    """A cancelled task is cancelled, one that swallows it goes on; the message comes through."""
 
     @assert_no_cycles
     async def work(swallow: bool) -> str:

@@ -38,7 +38,7 @@ def without_looking(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pretend that the self-test has failed, in an application that has frozen its heap.
 
     Where nothing is frozen the fallback freezes and thaws, and thawing would not be undone where
-    the interpreter of the tests has frozen objects of its own (3.12.1): that is tested in processes.
+    the interpreter has frozen objects of its own (3.12.1): that is tested in processes.
     """
 
     def fail() -> None:

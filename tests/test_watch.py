@@ -446,7 +446,7 @@ def test_many_threads_open_and_close_watches() -> None:
 
 
 def test_a_mark_is_made_again_after_a_collection() -> None:
-    """A profiler's own allocations can start a collection between a list and its becoming a mark."""
+    """A profiler's allocations can start a collection between a list and its being a mark."""
     watch = Watch("f()", options(), stepped=True)
     watch.open()
 
