@@ -12,6 +12,7 @@ import gc
 from collections.abc import Callable
 from functools import cached_property
 from types import FunctionType
+from typing import Any
 
 from cyclefree._definitions import (
     mro_of,
@@ -135,9 +136,10 @@ class Attributes:
 
         Or a dictionary of the user's own type, as in `self.__dict__ = self`.
         """
-        found = [r for r in claims.remaining() if type(r) is dict]
+        remaining = claims.remaining()
+        found: list[Any] = [r for r in remaining if type(r) is dict]
         if not found:
-            found = [r for r in claims.remaining() if issubclass(type(r), dict)]  # type: ignore[misc]
+            found = [r for r in remaining if issubclass(type(r), dict)]
             sure = True
         elif not self.inline and len(found) == 1:
             return claims.claim("attr", "__dict__", found[0])

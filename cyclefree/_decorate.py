@@ -39,6 +39,7 @@ class Session(Protocol):
 
     def finish(self, result: object = None) -> bool:
         """End after the call has returned; return whether there is something to `deliver`."""
+        ...
 
     def abandon(self) -> None:
         """End because the call raised, or was closed early."""
@@ -84,7 +85,7 @@ def decorate(
         wrapper = wrap(function, lambda stepped: _UNWATCHED if next(skip) else begin(stepped))
     if _flags(code) & inspect.CO_ITERABLE_COROUTINE:
         wrapper = types.coroutine(wrapper)
-    return cast("Callable[P, R]", functools.update_wrapper(wrapper, function))
+    return cast("Callable[P, R]", functools.update_wrapper(wrapper, cast("Any", function)))
 
 
 def _flags(code: object) -> int:
