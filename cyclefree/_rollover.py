@@ -40,7 +40,8 @@ class Watched(Verdict):
         stepped: whether the watch works in steps.
         window: what was born in it.
         imports: what was born in it while modules were imported, where that is asked for.
-        before: identities of the garbage that was there before, where `thorough` asks for it.
+        before: identities of garbage that must not be told: it was there before, where `thorough`
+            asks for that, or has been told and is still there.
         taken: identities of garbage that has been reported, and that a collection is about to free.
         thread: the thread that opened it; 0 when it is not open.
     """
@@ -110,7 +111,7 @@ def _on_collection(phase: str, info: dict[str, int]) -> None:
             watch.taken.clear()  # freed by now: the numbers may come back as other objects
         return
     try:
-        absorb(info["generation"], watches, emptied=True)
+        absorb(info["generation"], watches, emptied=True, freed=True)
     except BaseException as error:
         for watch in watches:
             watch.window.lost = True
@@ -170,7 +171,7 @@ class _View:
     recalled: set[int]
 
 
-def absorb(generation: int, watches: list[Watched], *, emptied: bool) -> None:
+def absorb(generation: int, watches: list[Watched], *, emptied: bool, freed: bool) -> None:
     """Look at what `watches` have in generations that are about to be collected.
 
     Args:
@@ -178,6 +179,7 @@ def absorb(generation: int, watches: list[Watched], *, emptied: bool) -> None:
         watches: whose windows to look at.
         emptied: whether generation 0 is about to be emptied; otherwise the look only turns marks
             into remembered objects.
+        freed: whether the garbage is about to be freed; otherwise it must not be told again.
     """
     if not watches:
         return
@@ -220,13 +222,15 @@ def absorb(generation: int, watches: list[Watched], *, emptied: bool) -> None:
         born = len(young)
         young += older.values()
         older.clear()
-        _digest(young, born, views, generation)
+        _digest(young, born, views, generation, freed)
     if emptied or all(not view.window.is_running() for view in views):
         for view in views:
             view.window.restart()
 
 
-def _digest(objects: list[object], born: int, views: list[_View], generation: int) -> None:
+def _digest(
+    objects: list[object], born: int, views: list[_View], generation: int, freed: bool
+) -> None:
     """Tell the garbage among `objects`, hand each watch its share, and remember what survives.
 
     Args:
@@ -234,6 +238,7 @@ def _digest(objects: list[object], born: int, views: list[_View], generation: in
         born: how many of them are generation 0.
         views: the windows.
         generation: the oldest generation that is about to be collected.
+        freed: whether the garbage is about to be freed.
     """
     threaded = others_exist()
     with _collector.undisturbed() if threaded else nullcontext():
@@ -261,12 +266,13 @@ def _digest(objects: list[object], born: int, views: list[_View], generation: in
     for watch, identities in shares:
         if watch.options.thorough and not watch.stepped:
             identities = trash - watch.before
-        watch.before -= trash
+        if freed:
+            watch.before -= trash
         if trash.isdisjoint(identities):
             continue
         share = blamed([o for o in garbage if id(o) not in watch.taken], identities)
         watch.take(share, once.get(id(watch), set()))
-        watch.taken.update(map(id, share))
+        (watch.taken if freed else watch.before).update(map(id, share))
 
 
 def make_room() -> None:
@@ -278,12 +284,11 @@ def make_room() -> None:
     """
     if _collector.nothing_is_frozen():
         watches = _open_watches()
-        absorb(0, watches, emptied=True)
+        absorb(0, watches, emptied=True, freed=False)
         _collector.move_young_to_oldest()
         for watch in watches:
             watch.window.deepen()
             if watch.imports is not None:
                 watch.imports.deepen()
-            watch.taken.clear()
     else:
         _collector.promote_young()

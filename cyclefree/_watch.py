@@ -97,7 +97,7 @@ class Watch(Watched):
         if len(self.window.marks) > _MARKS_KEPT:
             _collector.pause(self)
             try:
-                absorb(0, [self], emptied=False)
+                absorb(0, [self], emptied=False, freed=False)
             finally:
                 _collector.resume(self)
 

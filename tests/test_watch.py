@@ -466,3 +466,27 @@ def test_a_mark_is_made_again_after_a_collection() -> None:
         assert marks.collections == 0
     assert not watch.finish()
     assert watch.report().method == "trial deletion"
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+def test_what_was_told_and_not_freed_is_told_once(thorough: bool) -> None:
+    """With the collector off a look frees nothing, and a later one counts nothing again."""
+
+    @assert_no_cycles
+    def clean() -> None:
+        """Leave nothing; but the guard has generation 0 set aside when it has grown."""
+
+    clean()
+    gc.collect()
+    gc.disable()
+    try:
+        kept = []
+        with cycle_scope(thorough=thorough) as report:
+            ring()
+            for _ in range(3):
+                kept.append([[number] for number in range(5_000)])
+                clean()
+                ring()
+        assert report.objects == 4
+    finally:
+        gc.enable()
