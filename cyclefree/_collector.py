@@ -40,7 +40,7 @@ __all__ = [
     "untraversable",
 ]
 
-BUDGET = 100_003
+BUDGET = 200_003
 """Net new containers after which a paused collector runs all the same (objects).
 
 An odd number on purpose: it tells our threshold from one that the application sets meanwhile.

@@ -231,7 +231,7 @@ def assert_no_cycles(
 
     It only looks: no collection runs, no finalizer, no weak-reference callback, and the cost is
     that of the objects that the call left behind, not of the heap. The collector does not run by
-    itself during a plain call, until 100,003 net new containers have come together; it stays on in
+    itself during a plain call, until 200,003 net new containers have come together; it stays on in
     coroutines and generators, of which only their own steps count, so that of many concurrent tasks
     only the guilty one is blamed. When the call raises, its exception passes untouched and there is
     no verdict.
