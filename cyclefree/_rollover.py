@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 import weakref
-from _thread import get_ident, interrupt_main
+from _thread import get_ident, interrupt_main, start_new_thread
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -24,6 +25,9 @@ from cyclefree._verdict import Verdict
 from cyclefree._window import PromotedWindow, SteppedWindow, Window, index
 
 __all__ = ["Watched", "absorb", "blamed", "in_cycles", "make_room"]
+
+_SOON = 0.05
+"""Seconds after which a Ctrl-C that came in the middle of a look is sent again."""
 
 _open: dict[int, weakref.ref[Watched]] = {}
 _hooked: list[None] = []
@@ -118,8 +122,15 @@ def _on_collection(phase: str, info: dict[str, int]) -> None:
             watch.window.restart()
         if not issubclass(type(error), KeyboardInterrupt):
             raise  # the interpreter prints it: an exception can't leave a collection
-        # Ctrl-C would end there too, printed and forgotten; so it is sent again, to the program.
-        interrupt_main()
+        # Ctrl-C would end there too, printed and forgotten; so it is sent again, to the program: a
+        # little later, as now it would arrive in this function again, or in another such hook.
+        start_new_thread(_interrupt_soon, ())
+
+
+def _interrupt_soon() -> None:
+    """Send Ctrl-C to the main thread when the collection that swallowed it should be over."""
+    time.sleep(_SOON)
+    interrupt_main()
 
 
 def _after_fork_in_child() -> None:

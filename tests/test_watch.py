@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
 import weakref
 from collections.abc import Iterator
@@ -490,3 +492,74 @@ def test_what_was_told_and_not_freed_is_told_once(thorough: bool) -> None:
         assert report.objects == 4
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_look_at_a_collection_that_fails_is_told(
+    error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report is inconclusive; an error is printed, and Ctrl-C is sent again to the program."""
+
+    def fail(*arguments: object) -> None:
+        raise error
+
+    said: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda about: said.append(about.exc_type))
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job has none
+    interrupted = False
+    told = pytest.warns(CyclefreeWarning, match="the look at a collection was interrupted")
+    with told, cycle_scope() as report:
+        ring()
+        with monkeypatch.context() as patch:
+            patch.setattr(_rollover, "_digest", fail)
+            try:
+                gc.collect()
+                for _ in range(1_000):  # the signal comes when the sender has had its turn
+                    time.sleep(0.001)
+                    if error is not KeyboardInterrupt:
+                        break
+            except KeyboardInterrupt:
+                interrupted = True
+    signal.signal(signal.SIGINT, handler)
+    assert report.method == "inconclusive"
+    assert interrupted == (error is KeyboardInterrupt), said
+    assert said == ([] if interrupted else [RuntimeError])
+
+
+def test_imports_are_followed_when_generation_0_is_set_aside() -> None:
+    """With the collector off, what an import left stays known as left by an import."""
+    gc.collect()
+    gc.disable()
+    try:
+        watch = Watch("f()", options(thorough=True))
+        watch.open()
+        kept = []
+        with watch.once():
+            kept.append([[number] for number in range(5_000)])
+            first = Slot()
+            first.other = first
+        with cycle_scope():
+            """Enter a second watch: it finds generation 0 grown, and has it set aside."""
+        kept.append(first.other)
+        del first
+        kept.pop()
+        (cycle,) = watch.close()
+        assert cycle.once
+    finally:
+        gc.enable()
+
+
+def test_other_threads_during_a_collection() -> None:
+    """What is found at a collection is looked at again where other threads are."""
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    time.sleep(0.05)  # until it waits: a thread that runs shares the window
+    try:
+        with cycle_scope() as report:
+            ring(3)
+            gc.collect()
+    finally:
+        done.set()
+        thread.join()
+    assert (report.objects, report.shared_with) == (3, ())
