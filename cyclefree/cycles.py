@@ -222,12 +222,12 @@ def assert_no_cycles(
     ...     node = Node()
     ...     node.next = Node()
     ...     del node
-    >>> @assert_no_cycles(action=lambda report: print(report.objects, "objects"))
+    >>> @assert_no_cycles(action=lambda report: print(report.objects, "object"))
     ... def load():
-    ...     node = Node()
-    ...     node.itself = node
+    ...     ring = []
+    ...     ring.append(ring)
     >>> load()
-    1 objects
+    1 object
 
     It only looks: no collection runs, no finalizer, no weak-reference callback, and the cost is
     that of the objects that the call left behind, not of the heap. The collector does not run by
@@ -295,12 +295,10 @@ def cycle_scope(
 ) -> Callable[P, R] | CycleScope:
     """Report the objects that a block leaves and only the cyclic collector could free; never raise.
 
-    >>> class Node:
-    ...     pass
     >>> with cycle_scope() as report:
-    ...     node = Node()
-    ...     node.itself = node
-    ...     del node
+    ...     ring = []
+    ...     ring.append(ring)
+    ...     del ring
     >>> report.objects, [cycle.count for cycle in report]
     (1, [1])
 
