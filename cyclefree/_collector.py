@@ -169,9 +169,17 @@ def undisturbed() -> Iterator[None]:
     finally:
         _looks.pop()
         if not _looks:
-            saved = _saved_intervals.pop() if _saved_intervals else None
-            if saved is not None and abs(sys.getswitchinterval() - _SWITCH_INTERVAL) < _ROUNDING:
-                sys.setswitchinterval(saved)
+            _restore_interval()
+
+
+def _restore_interval() -> None:
+    """Put the switch interval back, where it is still ours."""
+    try:
+        saved = _saved_intervals.pop()
+    except IndexError:  # not lengthened, or another thread has just put it back
+        return
+    if abs(sys.getswitchinterval() - _SWITCH_INTERVAL) < _ROUNDING:
+        sys.setswitchinterval(saved)
 
 
 def gather_old() -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 import time
 import weakref
 from _thread import get_ident, interrupt_main, start_new_thread
@@ -31,6 +32,10 @@ _SOON = 0.05
 
 _open: dict[int, weakref.ref[Watched]] = {}
 _hooked: list[None] = []
+_hooking = threading.RLock()
+"""Held for a few steps, and never by the hook itself: a watch is in `_open` before the hook is
+asked for, and out of it before the hook is let go. Re-entrant, as finalizers that open watches may
+run in between (tests/test_watch.py::test_many_threads_open_and_close_watches)."""
 
 
 class Watched(Verdict):
@@ -93,18 +98,18 @@ def _open_watches() -> list[Watched]:
 
 def _hook_on() -> None:
     """See to it that the hook is in `gc.callbacks`."""
-    if not _hooked:
-        _hooked.append(None)
-        _collector.add_hook(_on_collection)
+    with _hooking:
+        if not _hooked:
+            _hooked.append(None)
+            _collector.add_hook(_on_collection)
 
 
 def _hook_off() -> None:
     """Take the hook out, unless another thread has opened a watch meanwhile."""
-    while _hooked:
-        _hooked.pop()
-        _collector.remove_hook(_on_collection)
-    if _open:
-        _hook_on()
+    with _hooking:
+        if _hooked and not _open:
+            _hooked.clear()
+            _collector.remove_hook(_on_collection)
 
 
 def _on_collection(phase: str, info: dict[str, int]) -> None:
@@ -139,6 +144,8 @@ def _after_fork_in_child() -> None:
     Without this the collector would stay paused there for good
     (tests/test_watch.py::test_a_forked_child_is_not_left_paused).
     """
+    global _hooking
+    _hooking = threading.RLock()  # another thread may have held it when the parent forked
     for watch in _open_watches():
         if watch.thread != get_ident():
             watch.abandon()
