@@ -509,3 +509,15 @@ def test_find_cycles_in_the_whole_heap() -> None:
     assert any("Slot" in dict(cycle.members) for cycle in report)
     assert not any("module" in dict(cycle.members) for cycle in report)
     del held
+
+
+def test_help_and_version_need_no_installation() -> None:
+    """`help(cyclefree)` reads in a checkout, and `__version__` is there either way."""
+    import pydoc
+
+    import cyclefree
+
+    assert cyclefree.__version__[0].isdigit()
+    assert "find reference cycles" in pydoc.plain(pydoc.render_doc(cyclefree))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = cyclefree.nothing
