@@ -229,9 +229,7 @@ def _async_generator(
             raise
         finally:
             del generator
-        if closing:
-            session.abandon()
-        elif session.finish():
+        if not closing and session.finish():
             session.deliver()
 
     return guarded

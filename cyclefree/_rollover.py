@@ -25,7 +25,7 @@ from cyclefree._sharing import others_exist
 from cyclefree._verdict import Verdict
 from cyclefree._window import PromotedWindow, SteppedWindow, Window, index
 
-__all__ = ["Watched", "absorb", "blamed", "in_cycles", "make_room"]
+__all__ = ["Watched", "absorb", "blamed", "find_confirmed", "in_cycles", "make_room"]
 
 _SOON = 0.05
 """Seconds after which a Ctrl-C that came in the middle of a look is sent again."""
@@ -155,6 +155,18 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+def find_confirmed(
+    objects: list[object], known_alive: object = None, *, follow: bool
+) -> list[object]:
+    """As `find_garbage`, and look again at what was found where other threads are."""
+    threaded = others_exist()
+    with _collector.undisturbed() if threaded else nullcontext():
+        garbage = find_garbage(objects, known_alive, follow=follow)
+    if garbage and threaded:
+        confirm(garbage, also_held=1)  # by `objects`
+    return garbage
+
+
 def in_cycles(graph: ObjectGraph, own: set[int]) -> list[int]:
     """Return what is in a cycle with an object of `own` in it; the others were there before."""
     return [
@@ -208,10 +220,13 @@ def absorb(generation: int, watches: list[Watched], *, emptied: bool, freed: boo
     for watch in watches:
         watch.looked += 1
         for window in (watch.window, watch.imports):
-            if window is None or not (
+            if window is None:
+                continue
+            if not (
                 window.marks or watch.options.thorough or (generation and window.has_promoted())
             ):
-                continue  # of a thousand waiting tasks most have nothing to look at
+                window.restart()  # of a thousand waiting tasks most have nothing to look at
+                continue
             ranges = window.ranges(len(young), find)
             recalled: list[object] = []
             if generation and window.has_promoted():
@@ -258,11 +273,7 @@ def _digest(
         generation: the oldest generation that is about to be collected.
         freed: whether the garbage is about to be freed.
     """
-    threaded = others_exist()
-    with _collector.undisturbed() if threaded else nullcontext():
-        garbage = find_garbage(objects, follow=generation == 2)
-    if garbage and threaded:
-        confirm(garbage, also_held=1)
+    garbage = find_confirmed(objects, follow=generation == 2)
     trash = set(map(id, garbage))
     older = {id(o): o for o in objects[born:]}
     once: dict[int, set[int]] = {}

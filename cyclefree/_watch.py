@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from operator import is_
 
 from cyclefree import _collector
-from cyclefree._garbage import confirm, find_garbage, is_boundary
+from cyclefree._garbage import find_garbage, is_boundary
 from cyclefree._graph import ObjectGraph
 from cyclefree._options import Options
-from cyclefree._rollover import Watched, absorb, blamed, in_cycles, make_room
+from cyclefree._rollover import Watched, absorb, blamed, find_confirmed, in_cycles, make_room
 from cyclefree._sharing import Threads, others_exist
 from cyclefree._window import PromotedWindow, SteppedWindow, search
 from cyclefree.reports import CycleReport
@@ -71,26 +71,11 @@ class Watch(Watched):
         """Begin a step."""
         if others_exist():
             self._threads = Threads()
-        self._mark()
-
-    def _mark(self) -> None:
-        """Begin or end a step of the window.
-
-        Under a profiler, on CPython 3.10 and 3.11, a collection can start between the making of a
-        mark and its being one; it is then made again
-        (tests/test_watch.py::test_a_mark_is_made_again_after_a_collection).
-        """
-        marks = self.window.marks
-        while True:
-            looked = self.looked
-            marks.append([])
-            if self.looked == looked:
-                return
-            marks.pop()
+        self.window.step()
 
     def leave(self) -> None:
         """End a step."""
-        self._mark()
+        self.window.step()
         if self._threads is not None:
             self.shared_with |= self._threads.that_ran()
             self._threads = None
@@ -189,16 +174,12 @@ class Watch(Watched):
             result: what the call returned.
         """
         options = self.options
-        threaded = others_exist()
-        with _collector.undisturbed() if threaded else nullcontext():
-            garbage = find_garbage(objects, result, follow=not options.thorough)
-        trash = set(map(id, garbage))
+        garbage = find_confirmed(objects, result, follow=not options.thorough)
         alive = []
         if options.live:
+            trash = set(map(id, garbage))
             alive = [o for o in objects if id(o) not in trash and not is_boundary(o)]
-        objects.clear()  # from here on `garbage` alone holds what it holds: `confirm` counts
-        if garbage and threaded:
-            confirm(garbage)
+        objects.clear()
         unwanted = self.before | self.taken
         if unwanted:
             garbage = [o for o in garbage if id(o) not in unwanted]

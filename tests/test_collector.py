@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Iterator
 
 import pytest
+from rings import Slot
 
 from cyclefree import CollectorError, _collector, assert_no_cycles, cycle_scope, find_cycles
 
@@ -123,14 +124,6 @@ def test_a_look_asks_not_to_be_interrupted_and_no_longer() -> None:
         assert sys.getswitchinterval() == 0.5
     assert sys.getswitchinterval() == 0.5
     sys.setswitchinterval(interval)
-
-
-class Slot:
-    """An instance that is one object on every version."""
-
-    __slots__ = ("__weakref__", "other")
-
-    other: object
 
 
 def test_promoting_the_young_frees_nothing_and_thaws_nothing() -> None:

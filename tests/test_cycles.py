@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from rings import Slot, ring
 
 from cyclefree import (
     CyclefreeWarning,
@@ -21,24 +22,6 @@ from cyclefree import (
     cycle_scope,
     find_cycles,
 )
-
-
-class Slot:
-    """An instance that is one object on every version."""
-
-    __slots__ = ("__weakref__", "other")
-
-    other: Any
-
-
-def ring(length: int = 1) -> None:
-    """Leave `length` objects that only the collector can free."""
-    first = last = Slot()
-    for _ in range(length - 1):
-        last.other = Slot()
-        last = last.other
-    last.other = first
-
 
 # --- handles --------------------------------------------------------------------------------------
 
@@ -421,7 +404,7 @@ def test_a_block_across_a_yield_is_shared_with_the_consumer() -> None:
 def test_only_blames_a_package() -> None:
     """Cycles of others are counted as ignored."""
     with pytest.raises(CyclesFoundError):
-        assert_no_cycles(only=__name__)(ring)()
+        assert_no_cycles(only=Slot.__module__)(ring)()
     with cycle_scope(only="json") as report:
         ring()
     assert (len(report), report.ignored) == (0, 1)

@@ -15,17 +15,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from typing import Any
 
 import pytest
+from rings import Slot
 
 from cyclefree import CyclesFoundError, assert_no_cycles, cycle_scope
 from cyclefree._decorate import decorate, one_of
-
-
-class Slot:
-    """An instance that is one object on every version."""
-
-    __slots__ = ("__weakref__", "other")
-
-    other: Any
 
 
 def ring() -> None:

@@ -11,26 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from rings import Slot, ring
 
 from cyclefree import CyclefreeWarning, CyclesFoundError, _fallback, assert_no_cycles, cycle_scope
 from cyclefree._options import options
-
-
-class Slot:
-    """An instance that is one object on every version."""
-
-    __slots__ = ("__weakref__", "other")
-
-    other: Any
-
-
-def ring(length: int = 1) -> None:
-    """Leave `length` objects that only the collector can free."""
-    first = last = Slot()
-    for _ in range(length - 1):
-        last.other = Slot()
-        last = last.other
-    last.other = first
 
 
 @pytest.fixture

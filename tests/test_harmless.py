@@ -15,6 +15,7 @@ from types import ModuleType, new_class
 from typing import Any
 
 import pytest
+from rings import Slot, ring
 
 from cyclefree import (
     CyclefreeWarning,
@@ -408,21 +409,6 @@ class Node:
     """A plain instance."""
 
     other: Any
-
-
-class Slot:
-    """An instance that is one object on every version."""
-
-    __slots__ = ("__weakref__", "other")
-
-
-def ring(length: int = 1) -> None:
-    """Leave `length` objects that only the collector can free."""
-    first = last = Slot()
-    for _ in range(length - 1):
-        last.other = Slot()
-        last = last.other
-    last.other = first
 
 
 def test_finalizers_have_not_run_when_the_report_is_ready() -> None:

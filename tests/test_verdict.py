@@ -7,19 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from rings import Slot
 
 from cyclefree import CyclefreeWarning, CyclesFoundError, assert_no_cycles, cycle_scope
 from cyclefree._options import options
 from cyclefree._verdict import Verdict
 from cyclefree.reports import CycleReport
-
-
-class Slot:
-    """An instance that is one object on every version."""
-
-    __slots__ = ("__weakref__", "other")
-
-    other: object
 
 
 def ring() -> None:
