@@ -287,7 +287,7 @@ class _Survey:
                 types.add(kind)
                 shown.append(index)
         objects = self._graph.objects
-        summaries = tuple(labels[index].summary(objects[index]) for index in shown)
+        summaries = tuple([labels[index].summary(objects[index]) for index in shown])
         return summaries, references
 
     def _named_rows(self, component: list[int]) -> dict[int, list[tuple[str, object, int]]]:
