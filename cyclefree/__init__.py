@@ -4,6 +4,7 @@ The rooms, from the ground up. Each imports only from those above it (tests/test
 
     errors      every exception and warning
     reports     what was found, as frozen data: CycleReport, Cycle, Reference, ObjectSummary
+    baseline    known shapes of cycles, each with the reason why it is still there
     render      from reports to text, and nothing else
     _collector  the only room that changes the collector's state, and puts it back
     _definitions                         where things are defined, and what they are called
@@ -15,7 +16,7 @@ The rooms, from the ground up. Each imports only from those above it (tests/test
     _options, _verdict, _watch, _fallback   one guarded call, from its first moment to its verdict
     _decorate                            guards as decorators, for functions of every kind
     cycles      assert_no_cycles, cycle_scope, find_cycles
-    _program, audit, cli                 python -m cyclefree run
+    _program, _arguments, audit, cli     python -m cyclefree run
 
 Begin with `cycle_scope`:
 

@@ -17,7 +17,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from threading import get_ident
 from typing import Any, Literal
@@ -25,8 +25,9 @@ from typing import Any, Literal
 from cyclefree import _collector
 from cyclefree._fallback import CollectorWatch, new_watch
 from cyclefree._options import options
-from cyclefree._program import Program, end, prepare, wait_for_threads
+from cyclefree._program import INTERRUPTED, Program, end, prepare, wait_for_threads
 from cyclefree._watch import Watch
+from cyclefree.baseline import Comparison
 from cyclefree.reports import Cycle, CycleReport
 
 __all__ = ["AuditResult", "Program", "audit"]
@@ -46,6 +47,8 @@ class AuditResult:
         looks: how often the heap was looked at meanwhile because the paused collector's budget was
             used up.
         only: the packages to which the verdict is limited; none: everything counts.
+        comparison: what is new and what is known, where there is a baseline: the verdict then
+            rests on what is new.
     """
 
     program: str
@@ -53,10 +56,11 @@ class AuditResult:
     report: CycleReport
     looks: int = 0
     only: tuple[str, ...] = ()
+    comparison: Comparison | None = None
 
     @property
     def recurring(self) -> tuple[Cycle, ...]:
-        """The shapes that the running program left: they decide the verdict."""
+        """The shapes that the running program left: without a baseline they decide the verdict."""
         return tuple(cycle for cycle in self.report.cycles if not cycle.once)
 
     @property
@@ -65,20 +69,33 @@ class AuditResult:
         return tuple(cycle for cycle in self.report.cycles if cycle.once)
 
     @property
-    def verdict(self) -> Literal["safe", "not safe", "inconclusive"]:
+    def new(self) -> tuple[Cycle, ...]:
+        """The recurring shapes that are in no baseline: they decide the verdict."""
+        return self.recurring if self.comparison is None else self.comparison.new
+
+    @property
+    def complete(self) -> bool:
+        """Whether the program ran to its end, or to a Ctrl-C, which is how a server ends."""
+        return self.status in (0, INTERRUPTED)
+
+    @property
+    def verdict(self) -> Literal["safe", "known", "not safe", "inconclusive"]:
         """Whether the program can run with the cyclic collector switched off.
 
-        `"inconclusive"` where objects were hidden from the look, by a `gc.freeze()` of the program,
-        and nothing was found in the rest.
+        `"known"` where all that it left is in the baseline. `"inconclusive"` where objects were
+        hidden from the look, by a `gc.freeze()` of the program, and nothing (with a baseline:
+        nothing new) was found in the rest.
         """
-        if self.recurring:
+        if self.new:
             return "not safe"
-        return "inconclusive" if self.report.method == "inconclusive" else "safe"
+        if self.report.method == "inconclusive":
+            return "inconclusive"
+        return "known" if self.recurring else "safe"
 
     @property
     def exit_status(self) -> int:
-        """0 safe, 1 not safe or inconclusive; a program that failed keeps its own status."""
-        return self.status or (0 if self.verdict == "safe" else 1)
+        """0 safe or known, 1 not safe or inconclusive; a program that failed keeps its own."""
+        return self.status or (0 if self.verdict in ("safe", "known") else 1)
 
     def to_json(self) -> str:
         """Return the verdict and the whole report as JSON."""
@@ -91,6 +108,7 @@ class AuditResult:
             "looks": self.looks,
             "recurring": _totals(self.recurring),
             "once": _totals(self.once),
+            **({} if self.comparison is None else {"baseline": _compared(self.comparison)}),
             "report": json.loads(self.report.to_json()),
         }
         return json.dumps(data, indent=2)
@@ -102,6 +120,16 @@ def _totals(cycles: Sequence[Cycle]) -> dict[str, int]:
         "shapes": len(cycles),
         "objects": sum(cycle.size for cycle in cycles),
         "bytes": sum(cycle.bytes for cycle in cycles),
+    }
+
+
+def _compared(comparison: Comparison) -> dict[str, object]:
+    """List new shapes by fingerprint (the report has the rest), and the entries of the others."""
+    return {
+        "new": list(dict.fromkeys(cycle.fingerprint for cycle in comparison.new)),
+        "known": [asdict(entry) for entry in dict.fromkeys(e for _, e in comparison.known)],
+        "gone": [asdict(entry) for entry in comparison.gone],
+        "unseen": [asdict(entry) for entry in comparison.unseen],
     }
 
 

@@ -11,10 +11,12 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TextIO
 
-from cyclefree.audit import AuditResult, Program, audit
+from cyclefree._arguments import Command, parse
+from cyclefree.audit import AuditResult, audit
+from cyclefree.baseline import Baseline, Comparison, check_writable
 from cyclefree.errors import CyclefreeError
 from cyclefree.render.text import format_report
 from cyclefree.reports import Cycle
@@ -22,43 +24,6 @@ from cyclefree.reports import Cycle
 __all__ = ["main"]
 
 SAFE, NOT_SAFE, WRONG_USAGE = 0, 1, 2
-
-USAGE = """\
-usage: python -m cyclefree run [options] script.py ARGS...
-       python -m cyclefree run [options] -m MODULE ARGS...
-       python -m cyclefree run [options] -c CODE ARGS...
-"""
-
-HELP = (
-    USAGE
-    + """
-Run a program as python would, with the cyclic garbage collector held off, then say which reference
-cycles it left and whether it is safe to run without that collector.
-
-options (before the program; all that follows the program is its own):
-  --json FILE   also write the report and the verdict as JSON to FILE ("-": standard output)
-  --only PKG    judge only cycles with an object that is defined in package PKG (repeatable)
-  --limit N     show at most N shapes of cycle (default 10)
-  --quiet       print the verdict only
-  --version     print the version of cyclefree
-  -h, --help    print this text
-
-The report goes to standard error. Exit status: 0 safe, 1 not safe, 2 wrong usage; a program that
-fails keeps its own status.
-"""
-)
-
-
-@dataclass
-class _Command:
-    """A command line, taken apart."""
-
-    program: Program | None = None
-    json: str | None = None
-    only: list[str] = field(default_factory=list)
-    limit: int = 10
-    quiet: bool = False
-    answer: str | None = None  # --help, --version: what to print instead of running anything
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,11 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     errors = sys.stderr  # the program may put another one in its place
     try:
-        command = _parse(given)
+        command = parse(given)
         if command.answer is not None:
             print(command.answer.rstrip("\n"))
             return SAFE
         assert command.program is not None
+        known = _open_baseline(command)
         file = _open_json(command.json)
         progress = _Progress(errors) if not command.quiet and errors.isatty() else None
         try:
@@ -86,110 +52,104 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cyclefree: {error}", file=errors)
         return WRONG_USAGE
     _flush_output()
+    failure = None
+    changes = None
+    if known is not None:
+        result, changes, failure = known.judge(result)
     if file is not None:
         _write_json(file, result)
-    lines = [] if command.quiet else _report_lines(result, command.limit, errors)
-    lines += _verdict_lines(result)
+    lines = [] if command.quiet else _report_lines(result, command.limit, errors, changes)
+    lines += _verdict_lines(result, changes)
+    if failure is not None:
+        lines.append(f"cyclefree: {failure}")
     print("\n".join(lines), file=errors, flush=True)
-    return result.exit_status
+    return result.exit_status if failure is None else result.status or WRONG_USAGE
 
 
-# --- the command line ---------------------------------------------------------------------------
+# --- the baseline -------------------------------------------------------------------------------
 
 
-def _parse(arguments: list[str]) -> _Command:
-    """Take the command line apart; raise CyclefreeError for what it cannot mean.
+@dataclass(frozen=True)
+class _Changes:
+    """What a run is compared with, and what came of it.
 
-    By hand: the first word that is not an option of ours starts the program's own words, which may
-    look like options of ours (tests/test_cli.py::test_what_follows_the_program_is_the_programs).
+    Attributes:
+        name: of the file, as it was given.
+        found: the comparison with the file as it was before the program ran.
+        written: the number of entries in the file, where it was written anew.
     """
-    command = _Command()
-    if not arguments or arguments[0] in ("-h", "--help"):
-        command.answer = HELP
-        if not arguments:
-            raise CyclefreeError(f"no command given; the one there is, is `run`\n{USAGE}".rstrip())
-        return command
-    if arguments[0] == "--version":
-        command.answer = f"cyclefree {_version()}"
-        return command
-    if arguments[0] != "run":
-        raise CyclefreeError(
-            f"unknown command {arguments[0]!r}: write `python -m cyclefree run {arguments[0]} …`"
-            " to run a program\n" + USAGE.rstrip()
-        )
-    return _parse_run(command, arguments[1:])
+
+    name: str
+    found: Comparison
+    written: int | None = None
 
 
-def _parse_run(command: _Command, words: list[str]) -> _Command:
-    """Read our options up to the program, then the program."""
-    while words:
-        word = words.pop(0)
-        option, is_joined, value = word.partition("=")
-        if word in ("-h", "--help", "--version"):
-            command.answer = HELP if word != "--version" else f"cyclefree {_version()}"
-            return command
-        if word == "--quiet":
-            command.quiet = True
-        elif option in ("--json", "--only", "--limit"):
-            if not is_joined:
-                value = words.pop(0) if words else ""
-            _set_option(command, option, value)
-        elif word[:2] in ("-m", "-c"):
-            name = word[2:] or (words.pop(0) if words else "")
-            if not name:
-                expected = "the name of a module" if word == "-m" else "the code to run"
-                raise CyclefreeError(f"{word} needs {expected} after it")
-            kind = "module" if word[:2] == "-m" else "code"
-            command.program = Program(kind, name, tuple(words))  # type: ignore[arg-type]
-            return command
-        elif word == "-":
-            raise CyclefreeError(
-                "can't read the program from standard input; give a script, -m MODULE or -c CODE"
-            )
-        elif word == "--" and words:
-            continue_with = words.pop(0)
-            command.program = Program("script", continue_with, tuple(words))
-            return command
-        elif word.startswith("-"):
-            raise CyclefreeError(
-                f"unknown option {word}: options of `cyclefree run` are --json, --only, --limit "
-                "and --quiet; those of the program come after its name"
-            )
-        else:
-            command.program = Program("script", word, tuple(words))
-            return command
-    raise CyclefreeError(f"no program given; name a script, -m MODULE or -c CODE\n{USAGE}".rstrip())
+@dataclass(frozen=True)
+class _Known:
+    """The baseline of this run; `path` is absolute, as the program may change the directory."""
 
+    name: str
+    path: str
+    baseline: Baseline
+    update: bool
 
-def _set_option(command: _Command, option: str, value: str) -> None:
-    """Check one option's value and keep it."""
-    if not value:
-        expected = {"--json": "a file", "--only": "a package", "--limit": "a number"}[option]
-        raise CyclefreeError(f"{option} needs {expected} after it")
-    if option == "--json":
-        command.json = value
-    elif option == "--only":
-        if not all(part.isidentifier() for part in value.split(".")):
-            raise CyclefreeError(
-                f"--only takes the dotted name of a package, like shop.models, not {value!r}"
-            )
-        command.only.append(value)
-    else:
+    def judge(self, result: AuditResult) -> tuple[AuditResult, _Changes, CyclefreeError | None]:
+        """Compare a result with the baseline; write it, if asked to, and compare with the new one.
+
+        Returns:
+            The result with the comparison that decides; what has changed; why it can't be written.
+        """
+        report, only, complete = result.report, result.only, result.complete
+        found = self.baseline.compare(report, only=only, complete=complete)
+        compared = replace(result, comparison=found)
+        if not self.update:
+            return compared, _Changes(self.name, found), None
+        updated = self.baseline.updated(report, only=only, complete=complete)
         try:
-            command.limit = int(value)
-        except ValueError:
-            command.limit = 0
-        if command.limit < 1:
-            raise CyclefreeError(f"--limit takes a whole number from 1 up, not {value!r}")
+            updated.save(self.path)
+        except CyclefreeError as error:
+            return compared, _Changes(self.name, found), error
+        compared = replace(result, comparison=updated.compare(report, only=only, complete=complete))
+        return compared, _Changes(self.name, found, len(updated.entries)), None
 
 
-def _version() -> str:
-    from importlib import metadata  # a large import, and what we import the program no longer does
+def _open_baseline(command: Command) -> _Known | None:
+    """Read the baseline before the program runs, and make sure that it can be written."""
+    if command.baseline is None:
+        return None
+    path = os.path.abspath(command.baseline)
+    if command.json is not None and os.path.realpath(command.json) == os.path.realpath(path):
+        raise CyclefreeError(
+            f"--json and --baseline both name {command.baseline!r}; give each its own file"
+        )
+    if command.update:
+        check_writable(path)
+    is_first = command.update and not os.path.lexists(path)
+    baseline = Baseline() if is_first else Baseline.load(command.baseline)
+    return _Known(command.baseline, path, baseline, command.update)
 
-    try:
-        return metadata.version("cyclefree")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"
+
+def _baseline_lines(changes: _Changes, limit: int) -> list[str]:
+    """One line for each known shape, with its reason, and for each that is gone."""
+    found, lines = changes.found, []
+    if found.known:
+        lines.append(f"known, in {changes.name}:")
+        for cycle, entry in found.known[:limit]:
+            lines.append(f"  {cycle.count:,} of these   {entry}")
+        if len(found.known) > limit:
+            lines.append(f"  and {_number(found.known[limit:], 'more shape')}")
+    if found.gone:
+        if changes.written is None:
+            lines.append("known, but gone; run with --update-baseline to drop them:")
+        else:
+            lines.append(f"known, but gone; dropped from {changes.name}:")
+        lines += [f"  {entry}" for entry in found.gone]
+    if found.unseen:
+        lines.append("known, and not seen; this run can't tell whether they are gone:")
+        lines += [f"  {entry}" for entry in found.unseen[:limit]]
+        if len(found.unseen) > limit:
+            lines.append(f"  and {_number(found.unseen[limit:], 'more shape')}")
+    return [*lines, ""] if lines else []
 
 
 # --- output -------------------------------------------------------------------------------------
@@ -229,11 +189,22 @@ def _flush_output() -> None:
         sys.stdout.flush()
 
 
-def _report_lines(result: AuditResult, limit: int, stream: TextIO) -> list[str]:
-    """The report: every shape, those that recur first, then the sums and the verdict."""
-    shown = replace(result.report, cycles=result.recurring + result.once)
+def _report_lines(
+    result: AuditResult, limit: int, stream: TextIO, changes: _Changes | None
+) -> list[str]:
+    """The report: the shapes in full, then the sums.
+
+    Without a baseline every shape, those that recur first; with one, those that are not in it.
+    """
+    if changes is None:
+        shown = replace(result.report, cycles=result.recurring + result.once)
+    else:
+        scope = f"{result.report.scope}, apart from what is known in {changes.name},"
+        shown = replace(result.report, scope=scope, cycles=changes.found.new)
     colour = stream.isatty() and not os.environ.get("NO_COLOR")
     lines = ["", format_report(shown, limit=limit, colour=colour).rstrip("\n"), ""]
+    if changes is not None:
+        lines += _baseline_lines(changes, limit)
     if result.report.cycles:
         lines.append("never freed without the collector:")
         lines.append(f"  by the program as it ran: {_sum(result.recurring)}")
@@ -246,7 +217,7 @@ def _report_lines(result: AuditResult, limit: int, stream: TextIO) -> list[str]:
     return lines
 
 
-def _verdict_lines(result: AuditResult) -> list[str]:
+def _verdict_lines(result: AuditResult, changes: _Changes | None) -> list[str]:
     """The verdict, and before it what limits it or the exit status."""
     lines = []
     if result.only:
@@ -258,13 +229,31 @@ def _verdict_lines(result: AuditResult) -> list[str]:
         lines.append(
             f"the program ended with status {result.status}: the exit status is the program's own"
         )
+    if changes is not None and changes.written is not None:
+        added = len({cycle.fingerprint for cycle in changes.found.new})
+        lines.append(
+            f"wrote {changes.name}: {changes.written:,} "
+            f"{'shape' if changes.written == 1 else 'shapes'}, {added:,} added, "
+            f"{len(changes.found.gone):,} dropped"
+        )
+    name = "the baseline" if changes is None else changes.name
     once = f" ({_sum(result.once, left=True)} once by imports)" if result.once else ""
     if result.verdict == "safe":
         lines.append(f"verdict: safe to run without the gc{once}")
-    elif result.verdict == "not safe":
-        shapes = len(result.recurring)
-        left = f"the program leaves {shapes:,} {'shape' if shapes == 1 else 'shapes'}"
+    elif result.verdict == "known":
         objects, size = _size(result.recurring)
+        lines.append(
+            f"verdict: no new cycles: {_number(result.recurring, 'shape')}, "
+            f"{'which is' if len(result.recurring) == 1 else 'all'} in {name} "
+            f"({objects}, {size:,} bytes)"
+        )
+    elif result.verdict == "not safe":
+        objects, size = _size(result.new)
+        shapes = _number(result.new, "shape")
+        if changes is None:
+            left = f"the program leaves {shapes}"
+        else:
+            left = f"{shapes} that {'is' if len(result.new) == 1 else 'are'} not in {name}"
         lines.append(f"verdict: NOT safe to run without the gc: {left} ({objects}, {size:,} bytes)")
     else:
         lines.append(
@@ -272,6 +261,10 @@ def _verdict_lines(result: AuditResult) -> list[str]:
             "run it without that call"
         )
     return lines
+
+
+def _number(items: Sequence[object], noun: str) -> str:
+    return f"{len(items):,} {noun if len(items) == 1 else noun + 's'}"
 
 
 def _size(cycles: Sequence[Cycle]) -> tuple[str, int]:
@@ -282,7 +275,7 @@ def _size(cycles: Sequence[Cycle]) -> tuple[str, int]:
 def _sum(cycles: Sequence[Cycle], left: bool = False) -> str:
     """Say how many objects of how many shapes there are."""
     objects, size = _size(cycles)
-    shapes = f"{len(cycles):,} {'shape' if len(cycles) == 1 else 'shapes'}"
+    shapes = _number(cycles, "shape")
     if left:
         return f"{shapes}, {objects}, {'was' if len(cycles) == 1 else 'were'} left"
     return f"{objects} ({size:,} bytes) in {shapes}" if cycles else "none"

@@ -16,6 +16,7 @@ import pytest
 
 import cyclefree.cli
 from cyclefree.audit import AuditResult, Program
+from cyclefree.baseline import Baseline, BaselineEntry
 from cyclefree.cli import main
 from cyclefree.reports import Cycle, CycleReport
 
@@ -114,6 +115,18 @@ def test_options_reach_the_audit(asked: Asked) -> None:
         (["run", "--only", "", "app.py"], ["--only needs a package"]),
         (["run", "--only", "shop/models.py", "app.py"], ["dotted name", "'shop/models.py'"]),
         (["run", "--json"], ["--json needs a file"]),
+        (["run", "--baseline"], ["--baseline needs a file"]),
+        (["run", "--baseline=-", "app.py"], ["--baseline takes a file", "not a stream"]),
+        (["run", "--update-baseline", "app.py"], ["add --baseline FILE"]),
+        (
+            ["run", "--baseline", "no/cycles.json", "app.py"],
+            ["no baseline 'no/cycles.json'", "--baseline no/cycles.json --update-baseline"],
+        ),
+        (
+            ["run", "--update-baseline", "--baseline", "no/cycles.json", "app.py"],
+            ["can't write the baseline", "no/cycles.json", "a folder that exists"],
+        ),
+        (["run", "--json=x", "--baseline", "./x", "app.py"], ["both name './x'", "its own file"]),
         (["run", "--json", "no/such/folder/x.json", "app.py"], ["no/such/folder", "folder that"]),
     ],
 )
@@ -167,6 +180,8 @@ def test_help_is_printed(
     assert main(words) == 0
     printed = capsys.readouterr().out
     for option in ("--json", "--only", "--limit", "--quiet", "-m MODULE", "-c CODE"):
+        assert option in printed
+    for option in ("--baseline FILE", "--update-baseline"):
         assert option in printed
     assert asked.program is None
 
@@ -271,6 +286,276 @@ def test_json_goes_to_standard_output(asked: Asked, capsys: pytest.CaptureFixtur
     printed = capsys.readouterr()
     assert json.loads(printed.out)["recurring"] == {"shapes": 1, "objects": 1, "bytes": 48}
     assert "verdict:" in printed.err
+
+
+# --- the baseline -------------------------------------------------------------------------------
+
+KNOWN = BaselineEntry(RING.fingerprint, "Order.line → Line.order", ("shop",), "see issue 12")
+GONE = BaselineEntry("0badcafe", "Node.next", ("shop",), "too old")
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Path:
+    """A baseline that knows `RING` and a shape that no program here leaves."""
+    file = tmp_path / "cycles.json"
+    Baseline((GONE, KNOWN)).save(file)
+    return file
+
+
+def test_known_shapes_do_not_fail(
+    asked: Asked, known: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is in the baseline gets a line with its reason, what is gone another; status 0."""
+    asked.leaves(RING, ONCE)
+    before = known.read_bytes()
+    assert main(["run", "--baseline", str(known), "app.py"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1] == f"app.py, apart from what is known in {known}, left no reference cycles"
+    at = lines.index(f"known, in {known}:")
+    assert lines[at + 1 : at + 4] == [
+        f"  1 of these   {KNOWN}",
+        "known, but gone; run with --update-baseline to drop them:",
+        f"  {GONE}",
+    ]
+    assert lines[-1] == (
+        f"verdict: no new cycles: 1 shape, which is in {known} (1 object, 48 bytes)"
+    )
+    assert known.read_bytes() == before
+
+
+def test_new_shapes_fail(asked: Asked, known: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A shape that is not in the baseline is shown in full, alone, and decides the verdict."""
+    asked.leaves(ONCE, RING, SMALL)
+    assert main(["run", "--baseline", str(known), "app.py"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1].endswith("left 3 objects (1,200 bytes) that only the cyclic gc can free")
+    assert [line for line in lines if line.startswith("#")] == [f"#1  2 of these   {'00000001'}"]
+    assert "  by the program as it ran: 4 objects (1,248 bytes) in 2 shapes" in lines
+    assert lines[-1] == (
+        f"verdict: NOT safe to run without the gc: 1 shape that is not in {known} "
+        "(3 objects, 1,200 bytes)"
+    )
+
+
+def test_the_baseline_is_asked_before_the_verdict_safe(
+    asked: Asked, known: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A program that leaves nothing any more is safe, and is told which entries can go."""
+    assert main(["run", "--baseline", str(known), "app.py"]) == 0
+    printed = capsys.readouterr().err
+    assert str(GONE) in printed
+    assert str(KNOWN) in printed
+    assert printed.endswith("verdict: safe to run without the gc\n")
+
+
+def test_update_writes_what_is_there_now(
+    asked: Asked, known: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """New shapes are added (and shown), those gone dropped (and told), reasons kept; status 0."""
+    asked.leaves(ONCE, RING, SMALL)
+    command = ["run", "--baseline", str(known), "--update-baseline", "app.py"]
+    assert main(command) == 0
+    printed = capsys.readouterr().err
+    assert "#1  2 of these   00000001" in printed
+    assert f"known, but gone; dropped from {known}:\n  {GONE}\n" in printed
+    assert printed.splitlines()[-2:] == [
+        f"wrote {known}: 2 shapes, 1 added, 1 dropped",
+        f"verdict: no new cycles: 2 shapes, all in {known} (4 objects, 1,248 bytes)",
+    ]
+    assert Baseline.load(known).entries == (BaselineEntry(SMALL.fingerprint, "Item"), KNOWN)
+    written = known.read_bytes()
+    assert main(command) == 0
+    assert known.read_bytes() == written
+
+
+def test_update_makes_the_file(
+    asked: Asked, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first baseline is written where there is none; `--quiet` tells it in two lines."""
+    asked.leaves(RING)
+    file = tmp_path / "new.json"
+    assert main(["run", "--quiet", f"--baseline={file}", "--update-baseline", "app.py"]) == 0
+    assert capsys.readouterr().err == (
+        f"wrote {file}: 1 shape, 1 added, 0 dropped\n"
+        f"verdict: no new cycles: 1 shape, which is in {file} (1 object, 48 bytes)\n"
+    )
+    assert main(["run", "--baseline", str(file), "app.py"]) == 0
+
+
+def test_a_failing_program_drops_no_entry(
+    asked: Asked, known: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A program that failed keeps its status; what it did not show stays in the file."""
+    asked.leaves(SMALL, status=7)
+    assert main(["run", "--baseline", str(known), "--update-baseline", "app.py"]) == 7
+    printed = capsys.readouterr().err
+    assert f"can't tell whether they are gone:\n  {GONE}\n  {KNOWN}\n" in printed
+    assert "3 shapes, 1 added, 0 dropped" in printed
+    assert {GONE, KNOWN} < set(Baseline.load(known).entries)
+
+
+def test_ctrl_c_ends_a_server(asked: Asked, known: Path) -> None:
+    """A program that is ended by Ctrl-C, as servers are, is no failed one: entries are dropped."""
+    asked.leaves(RING, status=130)
+    assert main(["run", "--baseline", str(known), "--update-baseline", "app.py"]) == 130
+    assert Baseline.load(known).entries == (KNOWN,)
+
+
+def test_other_packages_keep_their_entries(
+    asked: Asked, known: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `--only store`, what is known of `shop` is neither gone nor dropped."""
+    before = known.read_bytes()
+    options = ["--baseline", str(known), "--update-baseline", "--only", "store"]
+    assert main(["run", *options, "app.py"]) == 0
+    assert "this run can't tell whether they are gone" in capsys.readouterr().err
+    assert known.read_bytes() == before
+
+
+def test_inconclusive_with_a_baseline(
+    asked: Asked, known: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Known shapes alone are no pass when objects were hidden, not even after an update."""
+    report = CycleReport("app.py", 1, 48, (RING,), method="inconclusive")
+    asked.result = AuditResult("app.py", 0, report)
+    assert main(["run", "--baseline", str(known), "app.py"]) == 1
+    assert main(["run", "--baseline", str(known), "--update-baseline", "app.py"]) == 1
+    assert capsys.readouterr().err.count("verdict: cannot tell") == 2
+    assert set(Baseline.load(known).entries) == {GONE, KNOWN}
+
+
+def test_long_lists_of_known_shapes_are_cut(
+    asked: Asked, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--limit` holds for known shapes too; those that are gone are all told."""
+    shapes = [replace(RING, fingerprint=f"{n:08x}") for n in range(5)]
+    file = tmp_path / "cycles.json"
+    asked.leaves(*shapes[:4])
+    gone = tuple(replace(GONE, fingerprint=f"0bad000{n}") for n in range(4))
+    Baseline(tuple(map(BaselineEntry.of, shapes)) + gone).save(file)
+    assert main(["run", "--limit", "3", "--baseline", str(file), "app.py"]) == 0
+    printed = capsys.readouterr().err
+    assert printed.count("1 of these") == 3
+    assert "  and 1 more shape\n" in printed
+    assert printed.count("too old") == 4
+
+
+def test_json_has_the_comparison(asked: Asked, known: Path, tmp_path: Path) -> None:
+    """The data tells new, known and gone; without a baseline there is none."""
+    asked.leaves(RING, SMALL)
+    file = tmp_path / "audit.json"
+    assert main(["run", "--json", str(file), "--baseline", str(known), "app.py"]) == 1
+    data = json.loads(file.read_text(encoding="utf-8"))
+    assert data["verdict"] == "not safe"
+    assert data["baseline"]["new"] == [SMALL.fingerprint]
+    assert [entry["reason"] for entry in data["baseline"]["known"]] == ["see issue 12"]
+    assert [entry["fingerprint"] for entry in data["baseline"]["gone"]] == ["0badcafe"]
+    assert data["baseline"]["unseen"] == []
+    asked.leaves(RING)
+    assert main(["run", "--json", str(file), "--baseline", str(known), "app.py"]) == 0
+    assert json.loads(file.read_text(encoding="utf-8"))["verdict"] == "known"
+    assert main(["run", "--json", str(file), "app.py"]) == 1
+    assert "baseline" not in json.loads(file.read_text(encoding="utf-8"))
+
+
+def test_a_bad_baseline_is_told_before_the_program_runs(
+    asked: Asked, known: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that can't be read as a baseline is wrong usage, and is not overwritten."""
+    known.write_text("{", encoding="utf-8")
+    for update in ([], ["--update-baseline"]):
+        assert main(["run", "--baseline", str(known), *update, "app.py"]) == 2
+        assert f"cyclefree: {known}: not a baseline" in capsys.readouterr().err
+    assert asked.program is None
+    assert known.read_text(encoding="utf-8") == "{"
+
+
+def test_a_baseline_that_can_no_longer_be_written(
+    asked: Asked,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The report of an hour is not lost when the folder has gone meanwhile; status 2."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    def program(*_: object, **__: object) -> AuditResult:
+        folder.rmdir()
+        return asked.result
+
+    asked.leaves(RING)
+    monkeypatch.setattr(cyclefree.cli, "audit", program)
+    options = ["--baseline", str(folder / "cycles.json"), "--update-baseline"]
+    assert main(["run", *options, "app.py"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert any(line.startswith("verdict: NOT safe") for line in lines)
+    assert lines[-1].startswith("cyclefree: can't write the baseline")
+
+
+def test_the_baseline_is_where_it_was_before_the_program_ran(
+    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that changes its directory does not take the file with it."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def program(*_: object, **__: object) -> AuditResult:
+        os.chdir("elsewhere")
+        return asked.result
+
+    monkeypatch.setattr(cyclefree.cli, "audit", program)
+    assert main(["run", "--baseline", "cycles.json", "--update-baseline", "app.py"]) == 0
+    assert (tmp_path / "cycles.json").exists()
+
+
+def test_the_way_of_docs_baseline(tmp_path: Path) -> None:
+    """The page on adopting holds: its program, its commands one after the other, what they show."""
+    page = (ROOT / "docs" / "baseline.md").read_text(encoding="utf-8")
+    app, baseline = tmp_path / "app.py", tmp_path / "cycles.json"
+    commands = 0
+    for kind, text in re.findall(r"^```(\w+)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        if kind == "python":
+            app.write_text(text, encoding="utf-8")
+        elif kind == "diff":
+            old, new = re.findall(r"^[-+](.*)", text, re.MULTILINE)
+            source = app.read_text(encoding="utf-8")
+            assert source.count(old) == 1
+            app.write_text(source.replace(old, new), encoding="utf-8")
+        elif kind == "json":  # the entry as it was written, but for the reason added by hand
+            edited = json.loads(text)
+            data = json.loads(baseline.read_text(encoding="utf-8"))
+            at = data["cycles"].index({**edited, "reason": None})
+            data["cycles"][at] = edited
+            baseline.write_text(json.dumps(data), encoding="utf-8")
+        elif kind == "console":
+            commands += 1
+            command, _, shown = text.partition("\n")
+            printed = without_sizes(printed_by(command.removeprefix("$ python "), tmp_path))
+            for part in without_sizes(shown).split("…\n"):
+                assert part in printed
+    assert commands == 5
+
+
+def printed_by(words: str, folder: Path) -> str:
+    """Run Python in a folder and return what it prints to standard error."""
+    done = subprocess.run(
+        [sys.executable, *words.split()],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    return done.stderr
+
+
+def without_sizes(text: str) -> str:
+    """Leave out how many objects and bytes: instances have dictionaries on some versions."""
+    return re.sub(r"\([\d,]+ objects, [\d,]+ bytes\)", "(sizes)", text)
+
+
+# --- while it runs ------------------------------------------------------------------------------
 
 
 def test_no_progress_where_nobody_watches(asked: Asked) -> None:

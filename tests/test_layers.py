@@ -19,6 +19,7 @@ PACKAGE = ROOT / "cyclefree"
 LAYERS = (
     {"errors"},
     {"reports"},
+    {"baseline"},
     {"_collector"},
     {"_definitions", "_sharing", "_window"},
     {"_bytecode", "_locals", "_attributes", "_c_members", "_references"},
@@ -27,7 +28,7 @@ LAYERS = (
     {"_options", "_verdict", "_rollover", "_watch", "_fallback"},
     {"_decorate"},
     {"cycles"},
-    {"_program", "audit", "cli"},
+    {"_program", "_arguments", "audit", "cli"},
     {"__init__", "__main__"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
