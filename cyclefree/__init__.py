@@ -6,12 +6,17 @@ The rooms, from the ground up. Each imports only from those above it (tests/test
     reports     what was found, as frozen data: CycleReport, Cycle, Reference, ObjectSummary
     baseline    known shapes of cycles, each with the reason why it is still there
     render      from reports to text, and nothing else
+    _from_json  frozen data read back, with errors that name the place
     _collector  the only room that changes the collector's state, and puts it back
-    _definitions                         where things are defined, and what they are called
+    _definitions, _outlines              where things are defined, and what they are called
     _bytecode, _locals                   which locals are bound where, and what they are called
     _attributes, _c_members, _references   what references are called
     _window, _sharing                    what was born since a moment, and who else ran meanwhile
     _garbage, _graph                     trial deletion; components and rings
+    _labels, _libraries, _stores         what is told of an object; whose it is; where it is stored
+    _ties, _kinds, _feedback             references by what would change them; the cheapest to cut
+    _change, _changes, _data_changes, _code_changes   what can be changed, and how to write it
+    _recipes, _remedies                  ways round a library's cycles; the proven remedy
     _shapes                              from live garbage to the data of a report
     _options, _verdict, _watch, _fallback   one guarded call, from its first moment to its verdict
     _decorate                            guards as decorators, for functions of every kind

@@ -21,10 +21,9 @@ from types import (
     ModuleType,
     TracebackType,
 )
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import ast
+from cyclefree._outlines import outline_of
 
 _mro = type.__dict__["__mro__"].__get__
 _namespace = type.__dict__["__dict__"].__get__
@@ -44,10 +43,6 @@ _SUSPENDABLE: dict[int, str] = {
 }
 _CELL = type((lambda x: lambda: x)(0).__closure__[0])  # type: ignore[index]
 
-# first lines of the classes of a source file: {path: {qualified name: [(first, last line)]}}
-_CLASS_LINES: dict[str, dict[str, list[tuple[int, int]]]] = {}
-_CLASS_LINES_LIMIT = 256
-_SOURCE_LIMIT = 4_000_000
 _NAME_LIMIT = 80
 
 
@@ -144,13 +139,13 @@ def defined_at(obj: object) -> str | None:
     """
     code = code_of(obj)
     if code is not None:
-        return f"{_shown_path(code.co_filename)}:{code.co_firstlineno}"
+        return f"{shown_path(code.co_filename)}:{code.co_firstlineno}"
     cls = type(obj)
     if id(cls) in _SUSPENDABLE:
         return None
     if cls is ModuleType:
-        path = _module_file(_own_name(_module_dict(obj)))
-        return None if path is None else _shown_path(path)
+        path = module_file(_own_name(_module_dict(obj)))
+        return None if path is None else shown_path(path)
     return _class_defined_at(obj if _is_class(cls) else cls)  # type: ignore[arg-type]
 
 
@@ -158,7 +153,7 @@ def _class_defined_at(cls: type) -> str | None:
     if not _is_heap_type(cls):
         return None
     own = list(_own_functions(cls))
-    path = _module_file(module_of(cls))
+    path = module_file(module_of(cls))
     if path is None:
         files = {code.co_filename for code in own if not code.co_filename.startswith("<")}
         if len(files) != 1:
@@ -166,14 +161,14 @@ def _class_defined_at(cls: type) -> str | None:
         path = files.pop()
     line = namespace_of(cls).get("__firstlineno__")  # 3.13
     if type(line) is int:
-        return f"{_shown_path(path)}:{line}"
-    ranges = _class_lines(path).get(str.__str__(_qualname(cls)), [])
+        return f"{shown_path(path)}:{line}"
+    ranges = outline_of(path).classes.get(str.__str__(_qualname(cls)), [])
     # Two definitions of one name, or a file edited since its import: a method's line decides.
     lines = [code.co_firstlineno for code in own if code.co_filename == path]
     fitting = [first for first, last in ranges if all(first <= n <= last for n in lines)]
     if len(fitting) == 1:
-        return f"{_shown_path(path)}:{fitting[0]}"
-    return _shown_path(path)
+        return f"{shown_path(path)}:{fitting[0]}"
+    return shown_path(path)
 
 
 def _own_functions(cls: type) -> Iterator[CodeType]:
@@ -186,53 +181,53 @@ def _own_functions(cls: type) -> Iterator[CodeType]:
                 yield _code(value)
 
 
-def _class_lines(path: str) -> dict[str, list[tuple[int, int]]]:
-    found = _CLASS_LINES.get(path)
-    if found is not None:
-        return found
-    import ast  # here: few programs need a class's line, and every import of ours would pay
-    import tokenize
-
-    found = {}
-    try:
-        if os.path.getsize(path) <= _SOURCE_LIMIT:
-            with tokenize.open(path) as file:
-                found = _class_lines_of(ast.parse(file.read()))
-    except (OSError, SyntaxError, ValueError, MemoryError, RecursionError):
-        found = {}
-    if len(_CLASS_LINES) >= _CLASS_LINES_LIMIT:
-        _CLASS_LINES.clear()
-    _CLASS_LINES[path] = found
-    return found
+def field_line(cls: type, name: str) -> str | None:
+    """Return where the body of a dataclass annotates a field, as `shop/models.py:9`."""
+    own = namespace_of(cls)
+    path = module_file(module_of(cls))
+    if path is None or "__dataclass_fields__" not in own:
+        return None
+    outline = outline_of(path)
+    ranges = outline.classes.get(str.__str__(_qualname(cls)), [])
+    lines = outline.fields.get((str.__str__(_qualname(cls)), name), [])
+    if len(ranges) == 1 and len(lines) == 1:
+        return f"{shown_path(path)}:{lines[0]}"
+    return None
 
 
-def _class_lines_of(tree: ast.Module) -> dict[str, list[tuple[int, int]]]:
-    import ast
+def qualified_name(code: CodeType, otherwise: str) -> str:
+    """Return the qualified name of a function's code; before 3.11 its source tells it.
 
-    found: dict[str, list[tuple[int, int]]] = {}
-    todo: list[tuple[ast.AST, str]] = [(tree, "")]
-    while todo:
-        node, prefix = todo.pop()
-        if isinstance(node, ast.ClassDef):
-            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            last = node.end_lineno or node.lineno
-            found.setdefault(prefix + node.name, []).append((first, last))
-            prefix += node.name + "."
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            prefix += node.name + ".<locals>."
-        todo.extend((child, prefix) for child in ast.iter_child_nodes(node))
-    return found
+    Args:
+        code: the code.
+        otherwise: what to return where neither knows it.
+    """
+    name = getattr(code, "co_qualname", None)
+    if type(name) is str:
+        return name
+    if code.co_filename.startswith("<"):
+        return otherwise
+    known = outline_of(code.co_filename).functions.get(code.co_firstlineno, "")
+    return known if known.rpartition(".")[2] == code.co_name else otherwise
 
 
-def _module_file(name: str | None) -> str | None:
+def module_file(name: str | None) -> str | None:
+    """Return the source file of a module that is imported."""
+    path = module_path(name)
+    return path if path is not None and path.endswith(".py") else None
+
+
+def module_path(name: str | None) -> str | None:
+    """Return the file of a module that is imported, also of one in C."""
     module = sys.modules.get(name) if name is not None else None
     if type(module) is not ModuleType:
         return None
     path = _module_dict(module).get("__file__")
-    return path if type(path) is str and path.endswith(".py") else None
+    return path if type(path) is str else None
 
 
-def _shown_path(path: str) -> str:
+def shown_path(path: str) -> str:
+    """Return a path as texts show it: relative where it lies under the current directory."""
     if path.startswith("<"):
         return path
     try:

@@ -47,7 +47,7 @@ class ObjectGraph:
         Returns:
             Each component as its indices in ascending order; components by smallest index.
         """
-        found = _strongly_connected(self.successors)
+        found = strongly_connected(self.successors)
         found = [c for c in found if len(c) > 1 or c[0] in self.successors[c[0]]]
         for component in found:
             component.sort()
@@ -84,7 +84,7 @@ def _each_once(objects: list[object]) -> list[object]:
     return list({id(o): o for o in objects}.values())
 
 
-def _strongly_connected(successors: Sequence[Sequence[int]]) -> list[list[int]]:
+def strongly_connected(successors: Sequence[Sequence[int]]) -> list[list[int]]:
     """Tarjan's algorithm in Pearce's form, with a stack of its own in place of recursion."""
     done = len(successors) + 1
     # 0: not seen; 1 to n: the lowest number known to be reachable; done: component closed.

@@ -19,7 +19,14 @@ from types import (
     TracebackType,
 )
 
-from cyclefree._definitions import code_of, defined_at, module_of, package_of, type_name
+from cyclefree._definitions import (
+    code_of,
+    defined_at,
+    module_of,
+    package_of,
+    qualified_name,
+    type_name,
+)
 from cyclefree.reports import ObjectSummary
 
 # Keyed by id: a metaclass may define __hash__.
@@ -38,7 +45,7 @@ _INSTANCE, _CODE, _CLASS, _OTHER, _CONTAINER = range(5)
 class Label:
     """What is told of an object apart from its identity; shared by all that are alike."""
 
-    __slots__ = ("_summary", "blamed", "is_class", "module", "rank", "shown", "text")
+    __slots__ = ("_summary", "blamed", "is_class", "is_code", "module", "rank", "shown", "text")
 
     def __init__(self, obj: object, text: str, rank: int, only: tuple[str, ...]) -> None:
         cls = type(obj)
@@ -48,6 +55,7 @@ class Label:
         self.rank = rank
         # Not `type in mro`: that would ask the classes' metaclass for __eq__.
         self.is_class = issubclass(cls, type)
+        self.is_code = self.is_class or id(cls) in _NAMED_BY_CODE
         self.blamed = not only or any(_is_in(self.module, package) for package in only)
         self._summary: ObjectSummary | None = None
 
@@ -76,7 +84,7 @@ class Labels:
     """Labels of objects; knows types, code and classes by id, so it lives no longer than they."""
 
     def __init__(self, only: tuple[str, ...]) -> None:
-        self._only = only
+        self.only = only
         self.shown: dict[str, str] = {}  # the type name of a label, by the label's text
         self._by_type: dict[int, Label] = {}
         self._by_identity: dict[tuple[int, int], Label] = {}
@@ -116,7 +124,7 @@ class Labels:
         return label
 
     def _new(self, obj: object, text: str, rank: int) -> Label:
-        label = Label(obj, text, rank, self._only)
+        label = Label(obj, text, rank, self.only)
         self.shown[text] = label.shown
         return label
 
@@ -125,10 +133,8 @@ def _code_name(obj: object, code: CodeType | None) -> str:
     """Name the code of a function, frame, generator or coroutine, qualified where that is known."""
     if code is None:
         return ""
-    name = getattr(code, "co_qualname", None)  # 3.11
-    if name is None and type(obj) is not FrameType:
-        name = obj.__qualname__  # type: ignore[attr-defined]
-    return name if type(name) is str else code.co_name
+    own = None if type(obj) is FrameType else obj.__qualname__  # type: ignore[attr-defined]
+    return qualified_name(code, own if type(own) is str else code.co_name)
 
 
 def _type_text(cls: type) -> str:

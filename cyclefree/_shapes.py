@@ -17,6 +17,7 @@ from cyclefree._garbage import is_boundary
 from cyclefree._graph import ObjectGraph, Sizes, Step, shortest_cycle
 from cyclefree._labels import Label, Labels
 from cyclefree._references import Namer, collapse_name, format_name
+from cyclefree._remedies import Explained, Explainer
 from cyclefree.reports import (
     Cycle,
     CycleReport,
@@ -96,7 +97,7 @@ class _Shape:
 
     __slots__ = (
         "bytes",
-        "count",
+        "components",
         "edges",
         "example",
         "fingerprint",
@@ -108,7 +109,7 @@ class _Shape:
     def __init__(self, fingerprint: str, example: list[int]) -> None:
         self.fingerprint = fingerprint
         self.example = example
-        self.count = 0
+        self.components: list[list[int]] = []
         self.bytes = 0
         self.edges: dict[EdgeKey, int] = {}
         self.members: dict[str, int] = {}
@@ -144,6 +145,7 @@ class _Survey:
             for index in component:
                 self._member_of[index] = number
         self._labels = list(map(self._labels_of.of, graph.objects))
+        self._explainer = Explainer(graph.objects, self._labels, self._labels_of.only)
         shapes: dict[tuple[str, bool], _Shape] = {}
         shape_of: list[_Shape | None] = []
         ignored = 0
@@ -172,7 +174,7 @@ class _Survey:
             shape = shapes[fingerprint, once] = _Shape(fingerprint, component)
         elif len(component) < len(shape.example):
             shape.example = component
-        shape.count += 1
+        shape.components.append(component)
         total = shape.edges
         for key, number in edges.items():
             total[key] = total.get(key, 0) + number
@@ -196,7 +198,7 @@ class _Survey:
                         todo.append(target)
         return edges
 
-    def _starts(self, component: list[int]) -> list[int]:
+    def _starts(self, component: Sequence[int]) -> list[int]:
         """Choose the objects that are sure not to be carriers; they reach all the others."""
         objects = self._graph.objects
         sure = [i for i in component if id(type(objects[i])) not in _POSSIBLE_CARRIERS]
@@ -244,15 +246,15 @@ class _Survey:
                     shape.modules.add(label.module)
 
     def _cycle(self, shape: _Shape, once: bool) -> Cycle:
-        objects, references = self._example(shape.example)
+        objects, references, explained = self._example(shape)
         shown = self._labels_of.shown
         edges: dict[EdgeKey, int] = {}
         for (source, name, target), number in shape.edges.items():
             key = (shown[source], name, shown[target])
             edges[key] = edges.get(key, 0) + number
         return Cycle(
-            count=shape.count,
-            kind=None,
+            count=len(shape.components),
+            kind=explained.kind,
             fingerprint=shape.fingerprint,
             objects=objects,
             references=references,
@@ -260,6 +262,7 @@ class _Survey:
             members=most_frequent_first(shape.members),
             hanging=most_frequent_first(shape.hanging),
             bytes=shape.bytes,
+            remedy=explained.remedy,
             modules=tuple(sorted(shape.modules)),
             once=once,
             live=self._live,
@@ -268,18 +271,24 @@ class _Survey:
     # --- the example -------------------------------------------------------------------
 
     def _example(
-        self, component: list[int]
-    ) -> tuple[tuple[ObjectSummary, ...], tuple[Reference, ...]]:
-        """Describe one cycle: its ring, then one object of each further type."""
+        self, shape: _Shape
+    ) -> tuple[tuple[ObjectSummary, ...], tuple[Reference, ...], Explained]:
+        """Describe one cycle: its ring, then one object of each further type; explain the shape."""
         labels = self._labels
-        rows = self._named_rows(component)
+        rows = self._named_rows(shape.example)
         order = sorted(rows, key=lambda index: (labels[index].rank, index))
         ring = self._ring(rows, order)
+        others = [c for c in shape.components if c is not shape.example]
+        explained = self._explainer.explain(rows, ring, map(self._named_rows, others))
         shown = [source for source, _ in ring]
         types = {id(type(self._graph.objects[index])) for index in shown}
         references = tuple(
-            Reference(at, (at + 1) % len(ring), format_name(*rows[source][number][:2]))
-            for at, (source, number) in enumerate(ring)
+            [
+                Reference(at, (at + 1) % len(ring), format_name(*rows[source][number][:2]), stored)
+                for at, ((source, number), stored) in enumerate(
+                    zip(ring, explained.stored_at, strict=True)
+                )
+            ]
         )
         for index in order:
             kind = id(type(self._graph.objects[index]))
@@ -288,9 +297,9 @@ class _Survey:
                 shown.append(index)
         objects = self._graph.objects
         summaries = tuple([labels[index].summary(objects[index]) for index in shown])
-        return summaries, references
+        return summaries, references, explained
 
-    def _named_rows(self, component: list[int]) -> dict[int, list[tuple[str, object, int]]]:
+    def _named_rows(self, component: Sequence[int]) -> dict[int, list[tuple[str, object, int]]]:
         """Name the folded references among the objects of a component, in order of preference."""
         find, member_of = self._graph.position.get, self._member_of
         number = member_of[component[0]]

@@ -21,7 +21,8 @@ from dataclasses import asdict, dataclass, fields
 from threading import get_ident
 
 from cyclefree.errors import CyclefreeError
-from cyclefree.reports import Cycle, CycleReport, ObjectSummary
+from cyclefree.render.lines import printable
+from cyclefree.reports import Cycle, CycleReport
 
 __all__ = ["SCHEMA", "Baseline", "BaselineEntry", "Comparison", "check_writable", "shape_line"]
 
@@ -29,17 +30,6 @@ SCHEMA = "cyclefree/baseline/1"
 
 _MAX_STEPS = 12  # of a ring that one line shows; the fingerprint tells longer ones apart
 
-# Left out of the line of a shape, as render.text folds them into the reference before.
-_CONTAINERS = frozenset(
-    {
-        ("builtins", "dict"),
-        ("builtins", "frozenset"),
-        ("builtins", "list"),
-        ("builtins", "set"),
-        ("builtins", "tuple"),
-        ("collections", "deque"),
-    }
-)
 _MEND = "mend the file by hand, take it back from version control, or delete it and write a new one"
 
 
@@ -67,7 +57,7 @@ class BaselineEntry:
     def __str__(self) -> str:
         reason = " ".join((self.reason or "").split())
         told = f"reason: {reason}" if reason else "no reason given"
-        return _printable(f"{self.fingerprint}   {self.shape}   {told}")
+        return printable(f"{self.fingerprint}   {self.shape}   {told}")
 
     @classmethod
     def of(cls, cycle: Cycle) -> BaselineEntry:
@@ -279,13 +269,13 @@ def shape_line(cycle: Cycle) -> str:
         'Order.lines → OrderLine.order'
     """
     if not cycle.references:
-        return _printable(", ".join(sorted(name for name, _ in cycle.members)) or "unnamed objects")
+        return printable(", ".join(sorted(name for name, _ in cycle.members)) or "unnamed objects")
     start = cycle.references[0].source
-    folded = not _is_container(cycle.objects[start])
+    folded = not cycle.objects[start].is_container
     steps: dict[str, None] = {}
     for reference in cycle.references:
         source = cycle.objects[reference.source]
-        if folded and _is_container(source):
+        if folded and source.is_container:
             continue
         called = f"{source.type_name} {source.name}" if source.name else source.type_name
         name = "[*]" if reference.name.startswith("[") else reference.name
@@ -293,20 +283,7 @@ def shape_line(cycle: Cycle) -> str:
     shown = list(steps)[:_MAX_STEPS]
     if len(steps) > len(shown):
         shown.append(f"… ({len(steps) - len(shown):,} more)")
-    return _printable(" → ".join(shown))
-
-
-def _is_container(summary: ObjectSummary) -> bool:
-    return (summary.module, summary.type_name) in _CONTAINERS
-
-
-def _printable(text: str) -> str:
-    """Escape what would break the line or steer the terminal: class names may be any text."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
+    return printable(" → ".join(shown))
 
 
 def _is_judged(entry: BaselineEntry, only: Sequence[str]) -> bool:

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+
+from cyclefree._from_json import read_record, wrong
 
 SCHEMA = "cyclefree/cycle-report/1"
 
 # From the most to the least certain; a merged report is as certain as its worst part.
 METHODS = ("trial deletion", "collector", "inconclusive")
+
+_CONTAINERS = frozenset(
+    [
+        *(("builtins", name) for name in ("dict", "frozenset", "list", "set", "tuple")),
+        ("collections", "deque"),
+    ]
+)
 
 Counts = tuple[tuple[str, int], ...]
 
@@ -55,6 +63,11 @@ class ObjectSummary:
     created_at: str | None = None
     name: str | None = None
 
+    @property
+    def is_container(self) -> bool:
+        """Whether it is exactly a builtin container, which texts fold into the reference to it."""
+        return (self.module, self.type_name) in _CONTAINERS
+
 
 @dataclass(frozen=True)
 class Edge:
@@ -82,12 +95,16 @@ class Remedy:
         reference: The reference to change, ``"OrderLine.order"``; None when there is no one.
         proven: Whether the captured graph had no cycle of this shape without it.
         reason: Why this reference, or why nothing could be proven.
+        marks: Which references of the example's ring are to be changed, by index.
+        advice: What to do with them, in a few words: ``"make this one weak"``.
     """
 
     text: str
     reference: str | None
     proven: bool
     reason: str
+    marks: tuple[int, ...] = ()
+    advice: str = ""
 
 
 @dataclass(frozen=True)
@@ -223,10 +240,10 @@ class CycleReport:
             ) from None
         schema = data.get("schema") if type(data) is dict else data
         if schema != SCHEMA:
-            raise _wrong("report.schema", json.dumps(SCHEMA), schema)
-        report: CycleReport = _read_record(cls, data, "report")
+            raise wrong("report.schema", json.dumps(SCHEMA), schema)
+        report: CycleReport = read_record(cls, data, "report", _RECORDS)
         if report.method not in METHODS:
-            raise _wrong("report.method", " or ".join(map(json.dumps, METHODS)), report.method)
+            raise wrong("report.method", " or ".join(map(json.dumps, METHODS)), report.method)
         _check_indices(report)
         return report
 
@@ -296,8 +313,21 @@ def _added(cycles: list[Cycle]) -> Cycle:
         members=_added_counts(cycle.members for cycle in cycles),
         hanging=_added_counts(cycle.hanging for cycle in cycles),
         bytes=sum(cycle.bytes for cycle in cycles),
+        remedy=_one_remedy([cycle.remedy for cycle in cycles]),
         modules=tuple(sorted({name for cycle in cycles for name in cycle.modules})),
     )
+
+
+def _one_remedy(remedies: list[Remedy | None]) -> Remedy | None:
+    """Keep the first remedy; it is proven for all where each look has proven the same one."""
+    first = remedies[0]
+    if first is None:
+        return None
+    same = all(r is not None and r.proven and r.reference == first.reference for r in remedies)
+    if first.proven and not same:
+        reason = "checked on the example, but other cycles of this shape need another change"
+        return replace(first, proven=False, reason=reason)
+    return first
 
 
 def _added_counts(parts: Iterable[Counts]) -> Counts:
@@ -319,66 +349,6 @@ def _joined_scopes(scopes: Iterable[str]) -> str:
     return f"{different[0]} + {len(different) - 1} other scopes"
 
 
-def _wrong(place: str, expected: str, value: object) -> ValueError:
-    found = json.dumps(value)
-    if len(found) > 60:
-        found = found[:59] + "…"
-    return ValueError(
-        f"not a cycle report: {place} should be {expected}, but is {found}; "
-        "pass what CycleReport.to_json() returned"
-    )
-
-
-def _read_record(cls: type, value: object, place: str) -> Any:
-    """Build one of the dataclasses above from a JSON object, field by field."""
-    if type(value) is not dict:
-        raise _wrong(place, "an object", value)
-    values: dict[str, object] = {}
-    for field in fields(cls):
-        if field.name not in value:
-            raise ValueError(
-                f"not a cycle report: {place}.{field.name} is missing; "
-                "pass what CycleReport.to_json() returned"
-            )
-        values[field.name] = _read(str(field.type), value[field.name], f"{place}.{field.name}")
-    return cls(**values)
-
-
-def _read(declared: str, value: object, place: str) -> object:
-    """Check one JSON value against the declared type of its field, and convert it."""
-    if declared.endswith(" | None"):
-        return None if value is None else _read(declared.removesuffix(" | None"), value, place)
-    if declared in _RECORDS:
-        return _read_record(_RECORDS[declared], value, place)
-    if declared.startswith("tuple["):
-        if type(value) is not list:
-            raise _wrong(place, "a list", value)
-        item = declared.removeprefix("tuple[").removesuffix(", ...]")
-        return tuple(_read(item, one, f"{place}[{index}]") for index, one in enumerate(value))
-    if declared == "Counts":
-        return _read("tuple[pair, ...]", value, place)
-    if declared == "pair":
-        return _read_pair(value, place)
-    # type() and not isinstance: to Python, true is a number too.
-    if type(value) is not _PLAIN[declared][0]:
-        raise _wrong(place, _PLAIN[declared][1], value)
-    if type(value) is int and value < 0:
-        raise _wrong(place, "zero or more", value)
-    return value
-
-
-def _read_pair(value: object, place: str) -> tuple[str, int]:
-    match value:
-        case [str(name), int(number)] if type(number) is int and number >= 0:
-            return (name, number)
-    raise _wrong(place, "a pair [type name, number]", value)
-
-
-_PLAIN: dict[str, tuple[type, str]] = {
-    "str": (str, "a string"),
-    "int": (int, "a whole number"),
-    "bool": (bool, "true or false"),
-}
 _RECORDS: dict[str, type] = {
     cls.__name__: cls for cls in (Reference, ObjectSummary, Edge, Remedy, Cycle)
 }
@@ -389,8 +359,15 @@ def _check_indices(report: CycleReport) -> None:
     for number, cycle in enumerate(report.cycles):
         for position, reference in enumerate(cycle.references):
             if max(reference.source, reference.target) >= len(cycle.objects):
-                raise _wrong(
+                raise wrong(
                     f"report.cycles[{number}].references[{position}]",
                     f"a reference among {len(cycle.objects)} objects",
                     asdict(reference),
                 )
+        marks = cycle.remedy.marks if cycle.remedy is not None else ()
+        if any(mark >= len(cycle.references) for mark in marks):
+            raise wrong(
+                f"report.cycles[{number}].remedy.marks",
+                f"indices of {len(cycle.references)} references",
+                marks,
+            )

@@ -18,13 +18,16 @@ PACKAGE = ROOT / "cyclefree"
 # no two of them import each other. A new module must be given its place here.
 LAYERS = (
     {"errors"},
+    {"_from_json"},
     {"reports"},
     {"baseline"},
     {"_collector"},
-    {"_definitions", "_sharing", "_window"},
+    {"_outlines", "_definitions", "_sharing", "_window"},
     {"_bytecode", "_locals", "_attributes", "_c_members", "_references"},
-    {"_graph", "_garbage"},
-    {"_labels", "_shapes"},
+    {"_graph", "_garbage", "_feedback"},
+    {"_labels", "_libraries", "_stores", "_ties", "_kinds", "_recipes"},
+    {"_change", "_changes", "_code_changes", "_data_changes"},
+    {"_remedies", "_shapes"},
     {"_options", "_verdict", "_rollover", "_watch", "_fallback"},
     {"_decorate"},
     {"cycles"},
@@ -32,7 +35,8 @@ LAYERS = (
     {"__init__", "__main__"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-LEVEL["render"] = LEVEL["render.text"] = LEVEL["reports"]  # beside the reports, see the test below
+for _name in ("render", "render.lines", "render.text"):
+    LEVEL[_name] = LEVEL["reports"]  # beside the reports, see the test below
 
 
 def modules() -> dict[str, ast.Module]:

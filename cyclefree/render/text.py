@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from textwrap import wrap
 
-from cyclefree.reports import Counts, Cycle, CycleReport, ObjectSummary
+from cyclefree.render.lines import Line, coloured, printable
+from cyclefree.reports import Counts, Cycle, CycleReport, ObjectSummary, Remedy
 
 _MAX_EDGES = 12  # lines of "also in the cycle"; the report object has them all
 _MAX_TYPES = 8  # types named in "in the cycle" and in "hanging off it"
@@ -14,19 +16,11 @@ _WIDEST = 60  # beyond this a long name pushes its own line's right column only
 _MAX_REPEATED = 10  # equal steps that a ring shows one by one
 _ALSO = "also in the cycle: "
 
-# The exact containers appear on the reference that leads to them, not as a step of their own.
-_CONTAINERS = frozenset(
-    {
-        ("builtins", "dict"),
-        ("builtins", "frozenset"),
-        ("builtins", "list"),
-        ("builtins", "set"),
-        ("builtins", "tuple"),
-        ("collections", "deque"),
-    }
-)
+_RIGHT = 100  # where the text of a remedy is wrapped
+_GUILTY = "◀─"
 
-_BOLD, _DIM, _NAME, _RESET = "\033[1m", "\033[2m", "\033[36m", "\033[0m"
+# What a class is made of by Python itself; the same for every class.
+_PARTS_OF_CLASSES = frozenset((".__mro__", ".__dict__", ".__weakref__", ".__objclass__"))
 
 
 def format_report(report: CycleReport, *, limit: int | None = None, colour: bool = False) -> str:
@@ -35,7 +29,7 @@ def format_report(report: CycleReport, *, limit: int | None = None, colour: bool
     Args:
         report: The report.
         limit: How many shapes to write at most; None for all.
-        colour: Whether to use ANSI colours.
+        colour: Whether to use colours, where `rich` is installed; plain text otherwise.
 
     Returns:
         Lines without a final newline; no addresses in them.
@@ -49,53 +43,18 @@ def format_report(report: CycleReport, *, limit: int | None = None, colour: bool
     """
     if limit is not None and limit < 0:
         raise ValueError(f"limit must be zero or more shapes, or None for all; got {limit}")
-    paint = _Paint(colour)
-    lines = [paint.bold(_title(report))]
+    lines = [Line((_title(report), "title"))]
     shown = report.cycles if limit is None else report.cycles[:limit]
     for number, cycle in enumerate(shown, start=1):
-        lines.append("")
-        lines.extend(_shape(number, cycle, paint))
+        lines.append(Line())
+        lines.extend(_shape(number, cycle))
     left = len(report.cycles) - len(shown)
     if left:
-        lines += ["", f"and {_number(left, 'more shape')}"]
-    footer = list(_footer(report))
+        lines += [Line(), Line((f"and {_number(left, 'more shape')}", ""))]
+    footer = [Line((text, "")) for text in _footer(report)]
     if footer:
-        lines += ["", *footer]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-class _Paint:
-    """Colours, or none; makes every text from the program safe to print."""
-
-    def __init__(self, colour: bool) -> None:
-        self._colour = colour
-
-    def bold(self, text: str) -> str:
-        return self._paint(_BOLD, text)
-
-    def dim(self, text: str) -> str:
-        return self._paint(_DIM, text)
-
-    def name(self, text: str) -> str:
-        return self._paint(_NAME, text)
-
-    def _paint(self, code: str, text: str) -> str:
-        text = _printable(text)
-        return f"{code}{text}{_RESET}" if self._colour and text.strip() else text
-
-    def row(self, left: str, right: str | None, width: int) -> str:
-        """Put a place or a type in the right column."""
-        left = _printable(left)
-        return left + " " * max(2, width - len(left)) + self.dim(right) if right else left
-
-
-def _printable(text: str) -> str:
-    """Escape what would break the line or steer the terminal: class names may be any text."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
+        lines += [Line(), *footer]
+    return coloured(lines) if colour else "\n".join(line.plain().rstrip() for line in lines)
 
 
 def _number(number: int, noun: str) -> str:
@@ -122,60 +81,111 @@ def _amount(cycles: Iterable[Cycle]) -> str:
     return f"{_number(objects, 'object')} ({_number(memory, 'byte')})"
 
 
-def _shape(number: int, cycle: Cycle, paint: _Paint) -> Iterator[str]:
-    """Yield the lines of one shape: heading, ring, other references, types."""
-    facts = [paint.bold(f"#{number}"), f"{cycle.count:,} of these", paint.name(cycle.fingerprint)]
+def _shape(number: int, cycle: Cycle) -> Iterator[Line]:
+    """Yield the lines of one shape: heading, ring, other references, types, remedy."""
+    line = Line((f"#{number}", "number"), (f"  {cycle.count:,} of these   ", ""))
+    line.add(cycle.fingerprint, "name")
+    facts = []
     if cycle.kind:
-        facts.append(_printable(cycle.kind))
+        facts.append(cycle.kind)
     if cycle.once:
         facts.append("once, while modules were imported")
     if cycle.live:
         facts.append("still reachable")
-    yield f"{facts[0]}  {'   '.join(facts[1:])}"
-    yield from _ring(cycle, paint)
-    yield from _other_edges(cycle, paint)
+    for fact in facts:
+        line.add(f"   {fact}", "")
+    yield line
+    yield from _ring(cycle)
+    yield from _other_edges(cycle)
     types = f"in the cycle: {_types(cycle.members)}"
     if cycle.hanging:
         types += f"   hanging off it: {_types(cycle.hanging)}"
-    yield f"    {types}"
+    yield Line((f"    {types}", ""))
+    if cycle.remedy is not None:
+        yield from _fix(cycle.remedy)
+
+
+def _fix(remedy: Remedy) -> Iterator[Line]:
+    """Yield what to change, and in parentheses why and whether that was checked."""
+    changes = remedy.text.split("\n")
+    reason = f"({remedy.reason})"
+    if len(changes) == 1:
+        changes = [f"{remedy.text}      {reason}"]
+    else:
+        changes.append(reason)
+    intro = "    fix: "
+    for change in changes:
+        rest = " " * len("    fix: ")
+        for text in wrap(
+            change,
+            _RIGHT,
+            initial_indent=rest,
+            subsequent_indent=rest,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ):
+            yield Line((intro, "fix"), (text[len(rest) :], ""))
+            intro = rest
 
 
 # --- the ring --------------------------------------------------------------------------------
 
-Line = tuple[str, str | None]  # left column, right column
-Part = tuple[Line, ...]  # an object, the references that lead on to the next one
+Row = tuple[str, str | None, str]  # left column, right column, style of the right column
+Part = tuple[Row, ...]  # an object, the references that lead on to the next one
 
 
-def _ring(cycle: Cycle, paint: _Paint) -> Iterator[str]:
+def _ring(cycle: Cycle) -> Iterator[Line]:
     """Yield the ring: an object, the references that lead on, the next object."""
     if not cycle.references:
         return
-    lines = [line for part in _without_repeats(_parts(cycle)) for line in part]
-    width = _width(left for left, _ in lines)
-    first, place = lines[0]
-    yield paint.row(first.replace("│ ", "┌▶", 1), place, width)
-    for left, right in lines[1:]:
-        yield paint.row(left, right, width)
-    yield f"    └─ back to {_printable(_called(cycle.objects[cycle.references[0].source]))}"
+    rows = [row for part in _without_repeats(_parts(cycle)) for row in part]
+    width = _width(left for left, _, _ in rows)
+    first, place, style = rows[0]
+    yield _row((first.replace("│ ", "┌▶", 1), place, style), width)
+    for row in rows[1:]:
+        yield _row(row, width)
+    called = _called(cycle.objects[cycle.references[0].source])
+    yield Line((f"    └─ back to {called}", ""))
+
+
+def _row(row: Row, width: int) -> Line:
+    """Put a place, a type or the guilty mark in the right column."""
+    left, right, style = row
+    if not right:
+        return Line((left, ""))
+    left = printable(left)
+    name = left.lstrip(" │")
+    line = Line((left[: len(left) - len(name)], ""))
+    # What is to be changed is underlined, where there is colour.
+    line.add(name, "guilty" if style == "advice" else "")
+    line.add(" " * max(2, width - len(left)), "")
+    line.add(right, style)
+    return line
 
 
 def _parts(cycle: Cycle) -> list[Part]:
     """List the steps from object to object; builtin containers are no objects of their own."""
     parts: list[Part] = []
-    lines: list[Line] = []
+    rows: list[Row] = []
     start = cycle.references[0].source
-    for reference in cycle.references:
+    marks = cycle.remedy.marks if cycle.remedy is not None else ()
+    for at, reference in enumerate(cycle.references):
         source, target = cycle.objects[reference.source], cycle.objects[reference.target]
-        if reference.source == start or not _is_container(source):
-            parts.append(tuple(lines))
-            lines = [(f"    │  {_called(source)}", source.defined_at)]
+        if reference.source == start or not source.is_container:
+            parts.append(tuple(rows))
+            rows = [(f"    │  {_called(source)}", source.defined_at, "place")]
         facts = []
-        if _is_container(target) and reference.target != start:
+        if target.is_container and reference.target != start:
             facts.append(target.type_name)
-        if reference.stored_at:
-            facts.append(f"stored at {reference.stored_at}")
-        lines.append((f"    │    {reference.name}", ", ".join(facts) or None))
-    return [*parts[1:], tuple(lines)]
+        stored = f"stored at {reference.stored_at}" if reference.stored_at else ""
+        if at in marks and cycle.remedy is not None:
+            advice = f"{_GUILTY} {cycle.remedy.advice}"
+            facts.append(f"{advice}: {stored}" if stored else advice)
+        elif stored:
+            facts.append(stored)
+        style = "advice" if at in marks else "place"
+        rows.append((f"    │    {reference.name}", "  ".join(facts) or None, style))
+    return [*parts[1:], tuple(rows)]
 
 
 def _without_repeats(parts: list[Part]) -> Iterator[Part]:
@@ -191,7 +201,7 @@ def _without_repeats(parts: list[Part]) -> Iterator[Part]:
             if times * period > _MAX_REPEATED:
                 yield from unit
                 steps = "this step" if period == 1 else f"these {period} steps"
-                yield ((f"    │  … {steps} {times - 1:,} times more", None),)
+                yield ((f"    │  … {steps} {times - 1:,} times more", None, ""),)
                 at = end
                 break
         else:
@@ -204,10 +214,6 @@ def _called(summary: ObjectSummary) -> str:
     return f"{summary.type_name} {summary.name}" if summary.name else summary.type_name
 
 
-def _is_container(summary: ObjectSummary) -> bool:
-    return (summary.module, summary.type_name) in _CONTAINERS
-
-
 def _width(lefts: Iterable[str]) -> int:
     longest = max((len(left) for left in lefts), default=0)
     return max(_COLUMN, min(longest + 2, _WIDEST))
@@ -216,14 +222,18 @@ def _width(lefts: Iterable[str]) -> int:
 # --- what is beside the ring -------------------------------------------------------------------
 
 
-def _other_edges(cycle: Cycle, paint: _Paint) -> Iterator[str]:
+def _other_edges(cycle: Cycle) -> Iterator[Line]:
     """Yield the references that are not in the ring; a type's place with its first one."""
     objects = cycle.objects
     in_ring = {
         (objects[r.source].type_name, _collapsed(r.name), objects[r.target].type_name)
         for r in cycle.references
     }
-    edges = [e for e in cycle.edges if (e.source, e.name, e.target) not in in_ring]
+    edges = [
+        e
+        for e in cycle.edges
+        if (e.source, e.name, e.target) not in in_ring and e.name not in _PARTS_OF_CLASSES
+    ]
     known = {objects[r.source].type_name for r in cycle.references}
     places = {o.type_name: o.defined_at for o in objects if o.type_name not in known}
     lefts = []
@@ -233,9 +243,9 @@ def _other_edges(cycle: Cycle, paint: _Paint) -> Iterator[str]:
         lefts.append(f"    {intro}{edge.source}{name} → {edge.target}")
     width = _width(lefts)
     for left, edge in zip(lefts, edges, strict=False):
-        yield paint.row(left, places.pop(edge.source, None), width)
+        yield _row((left, places.pop(edge.source, None), "place"), width)
     if len(edges) > _MAX_EDGES:
-        yield f"    {' ' * len(_ALSO)}and {len(edges) - _MAX_EDGES:,} more"
+        yield Line((f"    {' ' * len(_ALSO)}and {len(edges) - _MAX_EDGES:,} more", ""))
 
 
 def _collapsed(name: str) -> str:
@@ -243,7 +253,7 @@ def _collapsed(name: str) -> str:
 
 
 def _types(counts: Counts) -> str:
-    text = ", ".join(f"{number:,} {_printable(name)}" for name, number in counts[:_MAX_TYPES])
+    text = ", ".join(f"{number:,} {name}" for name, number in counts[:_MAX_TYPES])
     left = len(counts) - _MAX_TYPES
     return f"{text} and {_number(left, 'more type')}" if left > 0 else text
 
@@ -253,8 +263,8 @@ def _footer(report: CycleReport) -> Iterator[str]:
     if report.ignored:
         yield f"{_number(report.ignored, 'cycle')} ignored by the options only and ignore"
     if report.shared_with:
-        yield f"ran meanwhile and may have made these: {_printable(', '.join(report.shared_with))}"
+        yield f"ran meanwhile and may have made these: {', '.join(report.shared_with)}"
     if report.method == "inconclusive":
         yield "inconclusive: not everything could be looked at"
     for note in report.notes:
-        yield f"note: {_printable(note)}"
+        yield f"note: {note}"

@@ -1,0 +1,109 @@
+"""A change that removes a tie, and what is known to whoever looks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import CodeType
+from typing import NamedTuple
+
+from cyclefree._definitions import module_of
+from cyclefree._labels import Label
+from cyclefree._libraries import Ownership
+from cyclefree._stores import Site, Stores
+from cyclefree._ties import METHOD, TRACEBACK, Tie, Ties
+
+__all__ = ["EACH", "LIBRARY", "Change", "Sites", "View"]
+
+EACH = 20
+"""Cost of any change: fewer changes are better, but three back-references weakened are better than
+a container that no longer owns what is in it."""
+
+LIBRARY = 5_000
+"""Cost of a change in code that isn't the reader's: only where there is no other. Not asked for
+where nothing is the reader's, so that the library's own back-references are still told."""
+
+
+Sites = Callable[[], tuple[Site, ...]]
+"""Finds where a reference is stored; called for the changes that are chosen only."""
+
+
+class Change(NamedTuple):
+    """What to do about one tie."""
+
+    cost: int
+    advice: str  # what is written at the reference: "make this one weak"
+    text: str  # the code to write, or what to do
+    sites: Sites
+    weak: bool = False  # whether what it leads to then needs another owner
+    library: bool = False  # whether it isn't the reader's code
+
+
+class View:
+    """One shape, as those see it who look for changes.
+
+    Attributes:
+        objects: the live objects; positions are indices into them.
+        labels: their labels.
+        ties: the ties of the shape.
+        stores: tells where a reference is stored.
+        ownership: tells the reader's modules from those of libraries.
+        modules: the reader's modules that have to do with it.
+        users: whether anything in the shape is the reader's.
+        library_cost: what is added for a change in code that isn't the reader's.
+    """
+
+    def __init__(
+        self,
+        objects: Sequence[object],
+        labels: Sequence[Label],
+        ties: Ties,
+        stores: Stores,
+        ownership: Ownership,
+        modules: Sequence[str],
+        positions: Sequence[int],
+    ) -> None:
+        self.objects = objects
+        self.labels = labels
+        self.ties = ties
+        self.stores = stores
+        self.ownership = ownership
+        self.modules = modules
+        self.users = any(self.is_users(position) for position in positions)
+        self.library_cost = LIBRARY if self.users else 0
+
+    def is_library(self, position: int) -> bool:
+        """Whether an object's class, function or frame belongs to a library."""
+        label = self.labels[position]
+        if self.ownership.is_neutral(label.module, label.is_code):
+            return False
+        return self.ownership.is_library(label.module)
+
+    def is_users(self, position: int) -> bool:
+        """Whether an object's class, function or frame belongs to the reader."""
+        label = self.labels[position]
+        if self.ownership.is_neutral(label.module, label.is_code):
+            return False
+        if self.ties.sort(position) in (TRACEBACK, METHOD):
+            return False  # they only tell where a call went
+        return not self.ownership.is_library(label.module)
+
+    def called(self, position: int, code: CodeType) -> str:
+        """Return what a function, frame or generator is called."""
+        return self.labels[position].summary(self.objects[position]).name or code.co_name
+
+    def is_library_class(self, cls: type) -> bool:
+        """Whether a class is a library's."""
+        return self.ownership.is_library(module_of(cls))
+
+    def attribute_sites(self, tie: Tie) -> tuple[Site, ...]:
+        """Find where the attribute that a tie is about is stored."""
+        source = type(self.objects[tie.source])
+        return self.stores.attribute(source, str(tie.detail), self.modules)[1]
+
+    def entry_sites(self, tie: Tie) -> tuple[Site, ...]:
+        """Find where something is put into the container that a tie is about."""
+        holder = tie.holder
+        if holder is None or holder.owner is None:
+            return ()
+        source = type(self.objects[holder.source])
+        return self.stores.item(source, str(holder.detail), self.modules)

@@ -1,0 +1,176 @@
+"""Changes of code: locals deleted, functions lifted out, generators closed, classes made once."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import CodeType, MethodType
+
+from cyclefree._change import EACH, Change, View
+from cyclefree._definitions import code_of, module_of, package_of, shown_path, type_name
+from cyclefree._stores import Site, local_sites
+from cyclefree._ties import EXCEPTION, INSTANCE, TRACEBACK, Tie
+
+__all__ = ["closure", "local", "made_class", "method", "suspended", "traceback"]
+
+_VARARGS, _VARKEYWORDS = 0x4, 0x8  # inspect.CO_VARARGS, inspect.CO_VARKEYWORDS
+_COROUTINE, _ASYNC_GENERATOR = 0x80, 0x200  # inspect.CO_COROUTINE, inspect.CO_ASYNC_GENERATOR
+
+_method_self = MethodType.__dict__["__self__"].__get__
+
+
+def method(view: View, tie: Tie) -> Change | None:
+    """Hold a bound method weakly."""
+    bound = view.objects[next(iter(tie.targets.values()))]
+    code = code_of(bound)
+    if code is None:  # of a builtin type
+        return None
+    name, owner = code.co_name, tie.owner
+    mine = owner is not None and not view.is_library_class(owner)
+    if tie.kind == "local":
+        text = f"delete the local {tie.detail!r} when done with it"
+    elif mine and owner and _method_self(bound) is view.objects[tie.source]:
+        text = f"in class {type_name(owner)}:  self.{tie.detail} = WeakCallback(self.{name})"
+    else:
+        whose = type_name(type(_method_self(bound)))
+        text = f"pass WeakCallback(x.{name}) in place of x.{name}, the bound method of {whose}"
+    library = view.ownership.is_library(package_of(bound))  # whose method it is
+    return Change(
+        cost=EACH + 10 + view.library_cost * library,
+        advice="hold this method weakly",
+        text=text,
+        sites=partial(view.attribute_sites if mine else view.entry_sites, tie),
+        weak=True,
+        library=library,
+    )
+
+
+def closure(view: View, tie: Tie, targets: set[int]) -> Change | None:
+    """Lift a recursive function out; close over a weak reference."""
+    code = code_of(view.objects[tie.source])
+    if code is None:
+        return None
+    called = view.called(tie.source, code)
+    outer, _, inner = called.rpartition(".")
+    is_lambda = inner.startswith("<")
+    if targets == {INSTANCE}:
+        advice, cost = "close over this weakly", 30
+        text = (
+            f"in {outer}():  ref = weakref.ref({tie.detail}) before "
+            f"{'the lambda' if is_lambda else f'{inner}()'} is made, and ref() in place of "
+            f"{tie.detail} inside it"
+        )
+    elif is_lambda:
+        advice, cost = "lift this function out", 20
+        text = (
+            f"make the lambda {tie.detail!r} a function at module level, and give it what it uses "
+            "as arguments"
+        )
+    else:
+        advice, cost = "lift this function out", 20
+        text = (
+            f"lift {inner}() out of {outer}() to module level, and give it what it uses as "
+            "arguments"
+        )
+    library = view.is_library(tie.source)
+    return Change(
+        cost=EACH + cost + view.library_cost * library,
+        advice=advice,
+        text=text,
+        sites=lambda: (_start(code, called),),
+        library=library,
+    )
+
+
+def local(view: View, tie: Tie, targets: set[int]) -> Change | None:
+    """Delete a local at the end of its function."""
+    code = code_of(view.objects[tie.source])
+    name = str(tie.detail)
+    # A module, a lambda or a comprehension has no place for it; "one of a, b" is not certain.
+    if code is None or code.co_name.startswith("<") or not name.isidentifier():
+        return None
+    called = view.called(tie.source, code)
+    cost = 0
+    if not targets <= {EXCEPTION, TRACEBACK}:
+        cost = 60 if name in code.co_varnames[: _parameters(code)] else 40
+    library = view.is_library(tie.source)
+    # In a library's own cycle the traceback is what its user can still drop: cheaper than 60.
+    return Change(
+        cost=EACH + cost + (view.library_cost or 60) * library,
+        advice="delete this local",
+        text=f"in {called}():  try: …  finally: del {name}",
+        sites=lambda: local_sites(code, name, called),
+        library=library,
+    )
+
+
+def traceback(view: View, tie: Tie) -> Change:
+    """Keep an exception without its traceback."""
+    return Change(
+        cost=EACH + 35,
+        advice="drop this traceback",
+        text=(
+            "keep the exception without its traceback:  error.with_traceback(None), once it is "
+            "not raised again"
+        ),
+        sites=tuple,
+    )
+
+
+def suspended(view: View, tie: Tie) -> Change | None:
+    """Close a generator or coroutine, which lets go of all that it holds."""
+    code = code_of(view.objects[tie.source])
+    if code is None:
+        return None
+    called = view.called(tie.source, code)
+    held = [
+        holder
+        for holder in view.ties.all
+        if holder.kind == "attr" and holder.owner and tie.source in holder.targets.values()
+    ]
+    what = f"{held[0].reference}, the {_word(code)} {called}()," if held else f"{called}()"
+    closing = "await its aclose()" if code.co_flags & _ASYNC_GENERATOR else "call its close()"
+    library = view.is_library(tie.source)
+    return Change(
+        cost=EACH + 20 + view.library_cost * library,
+        advice="close this",
+        text=f"{closing} when done with {what} or let it run to its end",
+        sites=lambda: view.attribute_sites(held[0]) if held else (_start(code, called),),
+        library=library,
+    )
+
+
+def made_class(view: View, tie: Tie) -> Change:
+    """Make a class once."""
+    position = next(iter(tie.targets.values()))
+    cls: type = view.objects[position]  # type: ignore[assignment]
+    name = type_name(cls)
+    place = view.labels[position].summary(cls).defined_at
+
+    def sites() -> tuple[Site, ...]:
+        if place is not None and place.rpartition(":")[2].isdigit():
+            return (Site(place, f"class {name}"),)
+        return view.stores.mentions(module_of(cls), name)
+
+    library = view.is_library_class(cls)
+    return Change(
+        cost=EACH + view.library_cost * library,
+        advice="make this class once",
+        text=f"make class {name} once, at import: at module level and not in each call",
+        sites=sites,
+        library=library,
+    )
+
+
+def _start(code: CodeType, called: str) -> Site:
+    return Site(f"{shown_path(code.co_filename)}:{code.co_firstlineno}", called)
+
+
+def _parameters(code: CodeType) -> int:
+    count = code.co_argcount + code.co_kwonlyargcount
+    return count + bool(code.co_flags & _VARARGS) + bool(code.co_flags & _VARKEYWORDS)
+
+
+def _word(code: CodeType) -> str:
+    if code.co_flags & _ASYNC_GENERATOR:
+        return "async generator"
+    return "coroutine" if code.co_flags & _COROUTINE else "generator"

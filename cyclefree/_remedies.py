@@ -1,0 +1,310 @@
+"""The smallest change that removes all cycles of one shape, proved on the captured graph.
+
+References are collapsed to ties (`_ties`), each tie has a change and its cost or none (`_changes`),
+and of all sets of ties without which no cycle is left the cheapest one is the remedy
+(`_feedback`). The search ends when every cycle of the shape has been looked through without these
+ties and none was left; only then does a text say "checked".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from cyclefree._change import Change, View
+from cyclefree._changes import change_for
+from cyclefree._feedback import Rows, cheapest_cut, find_cycle
+from cyclefree._kinds import kinds
+from cyclefree._labels import Label
+from cyclefree._libraries import Ownership, library_name
+from cyclefree._recipes import Recipe, recipe_for
+from cyclefree._stores import Stores, shown_sites
+from cyclefree._ties import METHOD, NamedRows, Tie, Ties
+from cyclefree.reports import Remedy
+
+__all__ = ["Explained", "Explainer"]
+
+CHECKED = "checked: no cycle of this shape remains"
+
+_NAMED = 3  # references of a library that its text names
+
+Ring = Sequence[tuple[int, int]]
+"""Steps of a ring: position of the object, number of the reference in its row."""
+
+
+class Explained(NamedTuple):
+    """What is said of one shape beside what it consists of."""
+
+    kind: str
+    remedy: Remedy
+    stored_at: tuple[str | None, ...]  # for each reference of the ring
+
+
+class Explainer:
+    """Explains the shapes of one report; holds objects until it is dropped.
+
+    Args:
+        objects: the live objects.
+        labels: their labels.
+        only: the packages that the reader calls their own.
+    """
+
+    def __init__(
+        self,
+        objects: list[object],
+        labels: list[Label],
+        only: tuple[str, ...],
+    ) -> None:
+        self._objects = objects
+        self._labels = labels
+        self._ownership = Ownership(only)
+        self._stores = Stores()
+
+    def explain(self, example: NamedRows, ring: Ring, others: Iterable[NamedRows]) -> Explained:
+        """Name the kind of a shape, and find its remedy.
+
+        Args:
+            example: the named references of the example that is shown.
+            ring: the ring that is shown of it.
+            others: the named references of all other cycles of the shape.
+        """
+        modules = self._modules(example)
+        ties = Ties(self._objects, self._labels, self._stores, modules)
+        rows, order = ties.rows(example)
+        numbers = _along(ring, rows, order)
+        view = View(
+            self._objects, self._labels, ties, self._stores, self._ownership, modules, order
+        )
+        shape = _Shape(self, ties, view, rows, order, numbers)
+        graphs = [rows, *[ties.rows(other)[0] for other in others]]
+        libraries = {
+            self._labels[position].module or "" for position in order if view.is_library(position)
+        }
+        if not view.users and libraries:
+            name = library_name(libraries)
+            return shape.explained(f"a library's own cycle ({name})", shape.around(name, graphs))
+        names = kinds(rows, [ties.sort(position) for position in order])
+        return shape.explained(" + ".join(names), shape.remedy(graphs))
+
+    def _modules(self, example: Iterable[int]) -> list[str]:
+        """List the reader's modules that have to do with a cycle."""
+        found = dict.fromkeys(self._labels[position].module for position in example)
+        return [m for m in found if m is not None and not self._ownership.is_library(m)]
+
+    def names(self, positions: Iterable[int]) -> tuple[set[str], set[str]]:
+        """Return the type names, and the names of functions and classes, among the objects."""
+        types: set[str] = set()
+        own: set[str] = set()
+        for position in positions:
+            types.add(self._labels[position].shown)
+            name = self._labels[position].summary(self._objects[position]).name
+            if name:
+                own.add(name)
+        return types, own
+
+
+def _along(ring: Ring, rows: Rows, order: Sequence[int]) -> tuple[int, ...]:
+    """Return the ties of a ring's references."""
+    index = {position: at for at, position in enumerate(order)}
+    return tuple([rows[index[position]][number][0] for position, number in ring])
+
+
+class _Shape:
+    """One shape while it is explained."""
+
+    def __init__(
+        self,
+        explainer: Explainer,
+        ties: Ties,
+        view: View,
+        rows: Rows,
+        order: Sequence[int],
+        ring: tuple[int, ...],
+    ) -> None:
+        self._explainer = explainer
+        self._ties = ties
+        self._view = view
+        self._rows = rows
+        self._order = order
+        self._ring = ring
+        self._known: dict[int, Change | None] = {}
+
+    def change(self, number: int) -> Change | None:
+        """Return the change for a tie."""
+        if number not in self._known:
+            self._known[number] = change_for(self._view, self._ties.all[number])
+        return self._known[number]
+
+    def explained(self, kind: str, remedy: Remedy) -> Explained:
+        """Add where the references of the ring are stored, for those that are to be changed."""
+        stored: list[str | None] = [None] * len(self._ring)
+        for at in remedy.marks:
+            change = self.change(self._ring[at]) or self.change(self._ring[at + 1 - len(stored)])
+            if change is not None and not change.library:  # nobody will go there
+                stored[at] = shown_sites(change.sites())
+        return Explained(kind, remedy, tuple(stored))
+
+    def remedy(self, graphs: Sequence[Rows]) -> Remedy:
+        """Find the cheapest changes without which no cycle of the shape is left."""
+        cut = self._cheapest(graphs)
+        if cut is None:
+            return self._none()
+        chosen = [(number, change) for number in cut if (change := self.change(number))]
+        mine = [(number, change) for number, change in chosen if not change.library]
+        theirs = [self._ties.all[number] for number, change in chosen if change.library]
+        if not mine:
+            return self._in_library(theirs, graphs)
+        text = "\n".join(dict.fromkeys(self._written(number, change) for number, change in mine))
+        reason = CHECKED
+        if theirs:
+            left = ", ".join(tie.reference for tie in theirs)
+            reason = f"not enough by itself: {left} is a library's, and closes a cycle as well"
+        owners = self._to_be_owned(cut)
+        if owners:
+            them, dies = (
+                ("it dies with its", "must")
+                if len(owners) == 1
+                else ("they die with their", "must")
+            )
+            reason += (
+                f"; {' and '.join(owners)} {dies} then be held by its user, or {them} last strong "
+                "reference"
+            )
+        return Remedy(
+            text=text,
+            reference=", ".join(self._ties.all[number].reference for number, _ in mine),
+            proven=not theirs,
+            reason=reason,
+            marks=self._marks(cut),
+            advice=self._advice(cut),
+        )
+
+    def around(self, library: str, graphs: Sequence[Rows]) -> Remedy:
+        """Find the way round a cycle that has nothing of the reader's in it."""
+        cut = self._cheapest(graphs) or frozenset()
+        return self._in_library([self._ties.all[n] for n in sorted(cut)], graphs, library, cut)
+
+    def _cheapest(self, graphs: Sequence[Rows]) -> frozenset[int] | None:
+        costs = {}
+        for number in range(len(self._ties.all)):
+            change = self.change(number)
+            if change is not None:
+                costs[number] = change.cost
+        return cheapest_cut(graphs, costs)
+
+    def _written(self, number: int, change: Change) -> str:
+        """Write one change down, with its place where the ring doesn't show it."""
+        text = change.text
+        if number not in self._ring:
+            place = shown_sites(change.sites())
+            if place is not None:
+                text += f"  (stored at {place})"
+        return text
+
+    def _to_be_owned(self, cut: frozenset[int]) -> list[str]:
+        """Name the types of objects that nothing in the cycle holds strongly any more."""
+        weak = {number for number in cut if (change := self.change(number)) and change.weak}
+        held: set[int] = set()
+        loose: set[int] = set()
+        methods = {at for at, p in enumerate(self._order) if self._ties.sort(p) == METHOD}
+        for at, row in enumerate(self._rows):
+            for number, target in row:
+                if number in weak and target in methods:
+                    # Held weakly, a method holds its instance no longer.
+                    loose.update(owner for _, owner in self._rows[target] if owner != at)
+                elif number in weak:
+                    loose.add(target)
+                elif number not in cut and at not in methods:
+                    held.add(target)
+        labels = self._explainer._labels
+        return sorted({labels[self._order[at]].shown for at in loose - held})
+
+    def _marks(self, cut: frozenset[int]) -> tuple[int, ...]:
+        """Return which references of the ring are to be changed.
+
+        A generator is closed, and not what it holds changed: what leads to it is marked.
+        """
+        size = len(self._ring)
+        marks = [
+            (at - (self._ties.all[number].kind == "suspended")) % size
+            for at, number in enumerate(self._ring)
+            if number in cut
+        ]
+        return tuple(sorted(set(marks)))
+
+    def _advice(self, cut: frozenset[int]) -> str:
+        for number in self._ring:
+            change = self.change(number)
+            if number in cut and change is not None:
+                return change.advice
+        return ""
+
+    # --- what is not the reader's ----------------------------------------------------------
+
+    def _in_library(
+        self,
+        theirs: Sequence[Tie],
+        graphs: Sequence[Rows],
+        library: str = "",
+        cut: frozenset[int] = frozenset(),
+    ) -> Remedy:
+        """Say how to get round references that the reader can't change."""
+        reference = ", ".join(tie.reference for tie in theirs) or None
+        modules = {self._explainer._labels[position].module or "" for position in self._order}
+        modules -= {""}
+        library = library or library_name(
+            {m for m in modules if self._explainer._ownership.is_library(m)} or modules
+        )
+        marks = self._marks(cut)
+        advice = f"closes the cycle, inside {library}" if marks else ""
+        types, names = self._explainer.names(self._order)
+        recipe = recipe_for(modules, types | names, names)
+        if recipe is not None:
+            proven = self._frees(recipe, graphs)
+            reason = recipe.reason + (f"; {CHECKED}" if proven else "")
+            return Remedy(recipe.text, reference, proven, reason, marks, advice)
+        if cut and all(tie.detail == "__traceback__" for tie in theirs):
+            caught = sorted({tie.reference.partition(".")[0] for tie in theirs})
+            text = f"where your code catches the {' or '.join(caught)}:  error.__traceback__ = None"
+            return Remedy(
+                text,
+                reference,
+                proven=True,
+                reason=f"the frames of {library} keep the exception; {CHECKED}",
+                marks=marks,
+                advice="drop this traceback",
+            )
+        text = (
+            f"{library} makes this cycle, and nothing in it is yours: make what it belongs to once "
+            "and reuse it where you can, or tell its authors"
+        )
+        reason = f"closed by {_some(theirs)}" if theirs else "no single cause found"
+        return Remedy(text, reference, False, reason, marks, advice)
+
+    def _frees(self, recipe: Recipe, graphs: Sequence[Rows]) -> bool:
+        """Whether no cycle is left without what a recipe has the library let go of."""
+        gone = frozenset(
+            number
+            for number, tie in enumerate(self._ties.all)
+            if tie.detail in recipe.lets_go
+            or any(tie.reference.endswith("." + name) for name in recipe.lets_go)
+        )
+        return bool(recipe.lets_go) and not any(find_cycle(rows, gone) for rows in graphs)
+
+    def _none(self) -> Remedy:
+        return Remedy(
+            text="none can be told from the graph alone",
+            reference=None,
+            proven=False,
+            reason=(
+                "each change that could be proposed leaves a cycle of references that no code of "
+                "yours holds by name; see the references listed above"
+            ),
+        )
+
+
+def _some(ties: Sequence[Tie]) -> str:
+    """Name a few ties."""
+    names = [tie.reference for tie in ties[:_NAMED]]
+    more = f" and {len(ties) - _NAMED} more" if len(ties) > _NAMED else ""
+    return ", ".join(names) + more

@@ -1,0 +1,304 @@
+"""References as a programmer would change them: all `OrderLine.order`, all `dict value of M.users`.
+
+A *tie* is what one change of the code removes in all cycles of a shape at once. Containers are
+known by who holds them, methods by where they are kept, a class made at run time by itself: it is
+there or not, whatever leads to it. A suspended generator lets go of everything or of nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Mapping, Sequence
+from types import (
+    AsyncGeneratorType,
+    BuiltinMethodType,
+    CoroutineType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+    MethodWrapperType,
+    TracebackType,
+)
+
+from cyclefree._definitions import type_name
+from cyclefree._feedback import Rows
+from cyclefree._labels import Label
+from cyclefree._stores import Stores
+
+__all__ = [
+    "CLASS",
+    "CONTAINER",
+    "EXCEPTION",
+    "FRAME",
+    "FUNCTION",
+    "INSTANCE",
+    "METHOD",
+    "SUSPENDED",
+    "TRACEBACK",
+    "NamedRows",
+    "Tie",
+    "Ties",
+    "sort_of",
+]
+
+NamedRows = Mapping[int, Sequence[tuple[str, object, int]]]
+"""For each object of a component, by position, (kind, detail, position) of its references."""
+
+CLASS, TRACEBACK, FRAME, EXCEPTION, SUSPENDED, METHOD, FUNCTION, CONTAINER, INSTANCE = range(9)
+"""What an object is, as far as cycles and their remedies differ."""
+
+# Keyed by id: a metaclass may define __hash__.
+_SORTS: dict[int, int] = {
+    id(TracebackType): TRACEBACK,
+    id(FrameType): FRAME,
+    id(GeneratorType): SUSPENDED,
+    id(CoroutineType): SUSPENDED,
+    id(AsyncGeneratorType): SUSPENDED,
+    id(MethodType): METHOD,
+    id(BuiltinMethodType): METHOD,
+    id(MethodWrapperType): METHOD,
+    id(FunctionType): FUNCTION,
+    id(list): CONTAINER,
+    id(tuple): CONTAINER,
+    id(dict): CONTAINER,
+    id(set): CONTAINER,
+    id(frozenset): CONTAINER,
+    id(deque): CONTAINER,
+    id(OrderedDict): CONTAINER,
+    id(defaultdict): CONTAINER,
+    id(Counter): CONTAINER,
+}
+_ENTRY_WORDS = {"item": "item", "key": "value", "dictkey": "key", "member": "member"}
+_FRAME_OF_SUSPENDED = frozenset(("gi_frame", "cr_frame", "ag_frame"))
+
+
+def sort_of(obj: object) -> int:
+    """Tell what an object is, without asking it."""
+    cls = type(obj)
+    sort = _SORTS.get(id(cls))
+    if sort is not None:
+        return sort
+    if issubclass(cls, type):
+        return CLASS
+    return EXCEPTION if issubclass(cls, BaseException) else INSTANCE
+
+
+class Tie:
+    """All references that one change of the code would remove.
+
+    Attributes:
+        kind: kind of the references, as in `_references`; "class" for those to one class,
+            "suspended" for those of one generator.
+        detail: the attribute, local or variable.
+        reference: what texts call it, ``"OrderLine.order"``.
+        owner: the class that stores the attribute, for references of instances; else None.
+        source: position of one object that refers.
+        targets: positions of one object of each type referred to.
+        count: how many references there are.
+        older: how many of them go to an object that is older than the one that refers.
+        holder: for the entries of a container, the tie by which it is held.
+    """
+
+    __slots__ = (
+        "count",
+        "detail",
+        "holder",
+        "kind",
+        "older",
+        "owner",
+        "reference",
+        "source",
+        "targets",
+    )
+
+    def __init__(self, kind: str, detail: object, reference: str, source: int) -> None:
+        self.kind = kind
+        self.detail = detail
+        self.reference = reference
+        self.owner: type | None = None
+        self.source = source
+        self.targets: dict[int, int] = {}
+        self.count = 0
+        self.older = 0
+        self.holder: Tie | None = None
+
+
+_Key = tuple[str, str]
+
+
+class Ties:
+    """The ties of all cycles of one shape.
+
+    Args:
+        objects: the live objects; positions are indices into them.
+        labels: their labels.
+        stores: tells which class stores an attribute.
+        modules: whose code may store it, beside that of its class.
+    """
+
+    def __init__(
+        self,
+        objects: Sequence[object],
+        labels: Sequence[Label],
+        stores: Stores,
+        modules: Sequence[str],
+    ) -> None:
+        self.all: list[Tie] = []
+        self._objects = objects
+        self._labels = labels
+        self._stores = stores
+        self._modules = modules
+        self._numbers: dict[_Key, int] = {}
+        self._owners: dict[tuple[int, str], type] = {}
+        self._sorts: dict[int, int] = {}
+        self._known: dict[tuple[int, str, str | None], int] = {}
+
+    def sort(self, position: int) -> int:
+        """Tell what an object is; on 3.10 a generator's frame counts as the generator."""
+        sort = self._sorts.get(position)
+        if sort is None:
+            sort = self._sorts[position] = sort_of(self._objects[position])
+        return sort
+
+    def rows(self, named: NamedRows) -> tuple[Rows, list[int]]:
+        """Turn the named references of one component into rows of ties.
+
+        Returns:
+            Rows with targets as indices into the second list, which has the positions.
+        """
+        order = self._from_the_outside_in(named)
+        index = {position: at for at, position in enumerate(order)}
+        roles: dict[int, Tie] = {}
+        rows: list[list[tuple[int, int]]] = []
+        for position in order:
+            row: list[tuple[int, int]] = []
+            for kind, detail, target in named[position]:
+                number = self._number(position, kind, detail, target, roles)
+                row.append((number, index[target]))
+            rows.append(row)
+        return rows, order
+
+    def _from_the_outside_in(self, named: NamedRows) -> list[int]:
+        """List the objects so that whoever holds a container comes before it, where that can be."""
+        order = []
+        for position, row in named.items():
+            sort = self.sort(position)
+            if sort == SUSPENDED:
+                for kind, detail, target in row:
+                    if kind == "attr" and detail in _FRAME_OF_SUSPENDED:
+                        self._sorts[target] = SUSPENDED
+            if sort != CONTAINER:
+                order.append(position)
+        order.sort()
+        seen = set(order)
+        for position in order:  # grows while it is walked
+            for _, _, target in named[position]:
+                if target not in seen:
+                    seen.add(target)
+                    order.append(target)
+        for position in sorted(named):  # containers alone
+            if position not in seen:
+                order.append(position)
+        return order
+
+    def _number(
+        self, position: int, kind: str, detail: object, target: int, roles: dict[int, Tie]
+    ) -> int:
+        """Return the number of the tie that a reference belongs to."""
+        sort, target_sort = self.sort(position), self.sort(target)
+        number: int | None = None
+        # Most references are alike: an attribute of one class that leads to instances.
+        alike = sort != CONTAINER and target_sort != CLASS and type(detail) is str
+        if alike:
+            number = self._known.get((id(self._labels[position]), kind, detail))  # type: ignore[arg-type]
+        if number is None:
+            number = self._new_number(position, kind, detail, target, roles)
+            if alike:
+                self._known[id(self._labels[position]), kind, detail] = number  # type: ignore[index]
+        tie = self.all[number]
+        tie.count += 1
+        tie.older += target < position
+        tie.targets.setdefault(id(type(self._objects[target])), target)
+        if target_sort == CONTAINER:
+            roles.setdefault(target, tie)
+        return number
+
+    def _new_number(
+        self, position: int, kind: str, detail: object, target: int, roles: dict[int, Tie]
+    ) -> int:
+        """Find the tie that a reference belongs to, or make it."""
+        owner: type | None = None
+        if self.sort(target) == CLASS:
+            kind, text = "class", self._labels[target].text
+            reference = f"class {type_name(self._objects[target])}"  # type: ignore[arg-type]
+            detail = None
+        elif self.sort(position) == SUSPENDED:
+            kind, text = "suspended", self._labels[position].text
+            reference = f"what {self._called(position)} holds"
+            detail = None
+        else:
+            text, reference, owner = self._texts(position, kind, detail, roles)
+            if self.sort(position) == CONTAINER:
+                detail = None
+        number = self._numbers.get((kind, text))
+        if number is None:
+            number = self._numbers[kind, text] = len(self.all)
+            tie = Tie(kind, detail, reference, position)
+            tie.owner = owner
+            tie.holder = roles.get(position)
+            self.all.append(tie)
+        return number
+
+    def _texts(
+        self, position: int, kind: str, detail: object, roles: dict[int, Tie]
+    ) -> tuple[str, str, type | None]:
+        """Return the key and the name of a reference, and the class that stores it."""
+        sort = self.sort(position)
+        source = self._objects[position]
+        if sort == CONTAINER:
+            name = type(source).__name__
+            role = roles.get(position)
+            text = f"{name} {_ENTRY_WORDS.get(kind, kind)}"
+            text = f"{text} of {role.reference}" if role else f"{text} of itself"
+            return text, text, None
+        called = self._called(position)
+        if kind == "local":
+            text = f"local '{detail}' of {called}"
+        elif kind == "closure":
+            text = f"closure variable '{detail}' of {called}"
+        elif kind == "attr" and type(detail) is str:
+            owner: type | None = None
+            if sort in (INSTANCE, EXCEPTION):
+                owner = self._owner(type(source), detail)
+                called = type_name(owner)
+                label = self._labels[position].text
+                if owner is not type(source):
+                    label = f"{id(owner)}"
+            elif sort == CLASS:
+                called = type_name(source)  # type: ignore[arg-type]
+                label = self._labels[position].text
+            else:
+                called = called.removesuffix("()")
+                label = self._labels[position].text
+            return f"{label}.{detail}", f"{called}.{detail}", owner
+        elif kind in _ENTRY_WORDS:  # of a subclass of list, dict and so on
+            text = f"{_ENTRY_WORDS[kind]} of {called}"
+        else:
+            text = f"unnamed reference of {called}"
+        return f"{self._labels[position].text} {text}", text, None
+
+    def _owner(self, cls: type, name: str) -> type:
+        key = (id(cls), name)
+        owner = self._owners.get(key)
+        if owner is None:
+            owner = self._owners[key] = self._stores.attribute(cls, name, self._modules)[0]
+        return owner
+
+    def _called(self, position: int) -> str:
+        """Return what an object is called in the name of a reference: "Order", "load()"."""
+        name = self._labels[position].summary(self._objects[position]).name
+        sort = self.sort(position)
+        if name and sort in (FRAME, FUNCTION, SUSPENDED):
+            return f"{name}()"
+        return self._labels[position].shown
