@@ -3,10 +3,11 @@
 The rooms, from the ground up. Each imports only from those above it (tests/test_layers.py):
 
     errors      every exception and warning
+    _from_json  frozen data read back, with errors that name the place
     reports     what was found, as frozen data: CycleReport, Cycle, Reference, ObjectSummary
     baseline    known shapes of cycles, each with the reason why it is still there
     render      from reports to text, and nothing else
-    _from_json  frozen data read back, with errors that name the place
+    weak        weak_attribute, WeakCallback; stands beside all others and needs errors only
     _collector  the only room that changes the collector's state, and puts it back
     _definitions, _outlines              where things are defined, and what they are called
     _bytecode, _locals                   which locals are bound where, and what they are called
@@ -45,6 +46,7 @@ from cyclefree.errors import (
     ReportNotReadyError,
 )
 from cyclefree.reports import Cycle, CycleReport, Edge, ObjectSummary, Reference, Remedy
+from cyclefree.weak import WeakCallback, weak_attribute
 
 __all__ = [
     "CollectorError",
@@ -60,9 +62,11 @@ __all__ = [
     "Reference",
     "Remedy",
     "ReportNotReadyError",
+    "WeakCallback",
     "assert_no_cycles",
     "cycle_scope",
     "find_cycles",
+    "weak_attribute",
 ]
 
 

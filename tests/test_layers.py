@@ -37,6 +37,8 @@ LAYERS = (
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 for _name in ("render", "render.lines", "render.text"):
     LEVEL[_name] = LEVEL["reports"]  # beside the reports, see the test below
+WEAK = ("weak", "weak._advice", "weak._stored", "weak.attribute", "weak.callback")
+LEVEL.update(dict.fromkeys(WEAK, LEVEL["reports"]))  # beside them too, see the test below
 
 
 def modules() -> dict[str, ast.Module]:
@@ -99,6 +101,13 @@ def test_render_sees_reports_only() -> None:
         if name.startswith("render"):
             own = {imported for imported, _ in own_imports(tree)}
             assert all(part == "reports" or part.startswith("render") for part in own), name
+
+
+def test_weak_needs_errors_only() -> None:
+    """The parts to write code without cycles with work without what finds the cycles."""
+    for name in WEAK:
+        own = {imported for imported, _ in own_imports(modules()[name])}
+        assert all(part == "errors" or part in WEAK for part in own), name
 
 
 def test_no_two_modules_import_each_other() -> None:
