@@ -8,31 +8,43 @@ from types import CodeType, MethodType
 from cyclefree._change import EACH, Change, View
 from cyclefree._definitions import code_of, module_of, package_of, shown_path, type_name
 from cyclefree._stores import Site, local_sites
-from cyclefree._ties import EXCEPTION, INSTANCE, TRACEBACK, Tie
+from cyclefree._ties import EXCEPTION, FUNCTION, INSTANCE, TRACEBACK, Tie
 
 __all__ = ["closure", "local", "made_class", "method", "suspended", "traceback"]
 
 _VARARGS, _VARKEYWORDS = 0x4, 0x8  # inspect.CO_VARARGS, inspect.CO_VARKEYWORDS
 _COROUTINE, _ASYNC_GENERATOR = 0x80, 0x200  # inspect.CO_COROUTINE, inspect.CO_ASYNC_GENERATOR
 
+_NAMED = 4  # methods that a text names one by one
+
 _method_self = MethodType.__dict__["__self__"].__get__
 
 
 def method(view: View, tie: Tie) -> Change | None:
     """Hold a bound method weakly."""
-    bound = view.objects[next(iter(tie.targets.values()))]
-    code = code_of(bound)
-    if code is None:  # of a builtin type
+    methods = [view.objects[target] for target in tie.targets.values()]
+    bound = methods[0]
+    if any(code_of(each) is None for each in methods):  # of a builtin type
         return None
-    name, owner = code.co_name, tie.owner
+    owner = tie.owner
     mine = owner is not None and not view.is_library_class(owner)
     if tie.kind == "local":
         text = f"delete the local {tie.detail!r} when done with it"
-    elif mine and owner and _method_self(bound) is view.objects[tie.source]:
-        text = f"in class {type_name(owner)}:  self.{tie.detail} = WeakCallback(self.{name})"
+    elif mine and owner and all(_method_self(m) is view.objects[tie.source] for m in methods):
+        text = (
+            f"in class {type_name(owner)}:  self.{tie.detail} = WeakCallback(self.{_name(bound)})"
+        )
+    elif len(methods) > _NAMED:
+        text = (
+            f"pass WeakCallback(x.method) in place of each x.method, the bound methods of "
+            f"{_whose(bound)}: {', '.join(sorted(map(_name, methods)))}"
+        )
     else:
-        whose = type_name(type(_method_self(bound)))
-        text = f"pass WeakCallback(x.{name}) in place of x.{name}, the bound method of {whose}"
+        text = "\n".join(
+            f"pass WeakCallback(x.{_name(m)}) in place of x.{_name(m)}, the bound method of "
+            f"{_whose(m)}"
+            for m in sorted(methods, key=_name)
+        )
     library = view.ownership.is_library(package_of(bound))  # whose method it is
     return Change(
         cost=EACH + 10 + view.library_cost * library,
@@ -42,6 +54,15 @@ def method(view: View, tie: Tie) -> Change | None:
         weak=True,
         library=library,
     )
+
+
+def _name(bound: object) -> str:
+    code = code_of(bound)
+    return code.co_name if code is not None else "method"
+
+
+def _whose(bound: object) -> str:
+    return type_name(type(_method_self(bound)))
 
 
 def closure(view: View, tie: Tie, targets: set[int]) -> Change | None:
@@ -68,8 +89,8 @@ def closure(view: View, tie: Tie, targets: set[int]) -> Change | None:
     else:
         advice, cost = "lift this function out", 20
         text = (
-            f"lift {inner}() out of {outer}() to module level, and give it what it uses as "
-            "arguments"
+            f"lift {_together(view, inner)} out of {outer}() to module level, and give it what it "
+            "uses as arguments"
         )
     library = view.is_library(tie.source)
     return Change(
@@ -79,6 +100,18 @@ def closure(view: View, tie: Tie, targets: set[int]) -> Change | None:
         sites=lambda: (_start(code, called),),
         library=library,
     )
+
+
+def _together(view: View, name: str) -> str:
+    """Name a function and those that close over each other with it: one alone isn't enough."""
+    names = {name}
+    for tie in view.ties.all:
+        code = code_of(view.objects[tie.source])
+        to_function = any(view.ties.sort(target) == FUNCTION for target in tie.targets.values())
+        if tie.kind == "closure" and code is not None and to_function:
+            names.add(view.called(tie.source, code).rpartition(".")[2])
+    shown = [f"{each}()" for each in sorted(names) if not each.startswith("<")]
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
 def local(view: View, tie: Tie, targets: set[int]) -> Change | None:
@@ -105,15 +138,33 @@ def local(view: View, tie: Tie, targets: set[int]) -> Change | None:
 
 def traceback(view: View, tie: Tie) -> Change:
     """Keep an exception without its traceback."""
-    return Change(
-        cost=EACH + 35,
-        advice="drop this traceback",
-        text=(
+    holders = [
+        holder
+        for holder in view.ties.all
+        if tie.source in holder.targets.values()
+        and holder.kind in ("attr", "local", "item", "key", "member")
+        and not _is_chain(holder)
+        and not (holder.owner and view.is_library_class(holder.owner))
+    ]
+    if holders:  # the reader keeps it
+        text = (
             "keep the exception without its traceback:  error.with_traceback(None), once it is "
             "not raised again"
-        ),
-        sites=tuple,
+        )
+    else:
+        caught = type_name(type(view.objects[tie.source]))
+        text = f"where your code catches the {caught}:  error.__traceback__ = None"
+    stored = [holder for holder in holders if holder.kind == "attr"]
+    return Change(
+        cost=EACH + (35 if holders else 75),
+        advice="drop this traceback",
+        text=text,
+        sites=lambda: view.attribute_sites(stored[0]) if stored else (),
     )
+
+
+def _is_chain(tie: Tie) -> bool:
+    return tie.detail in ("__context__", "__cause__")
 
 
 def suspended(view: View, tie: Tie) -> Change | None:

@@ -45,6 +45,13 @@ _CELL = type((lambda x: lambda: x)(0).__closure__[0])  # type: ignore[index]
 
 _NAME_LIMIT = 80
 
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+# As Python names it, and where it really is: an environment may link to it.
+_STDLIB = tuple(
+    {os.path.dirname(os.path.abspath(os.__file__)) + os.sep: None}
+    | {os.path.dirname(os.path.realpath(os.__file__)) + os.sep: None}
+)
+
 
 def mro_of(cls: type) -> tuple[type, ...]:
     """Return the method resolution order without asking the metaclass."""
@@ -227,15 +234,34 @@ def module_path(name: str | None) -> str | None:
 
 
 def shown_path(path: str) -> str:
-    """Return a path as texts show it: relative where it lies under the current directory."""
+    """Return a path as texts show it, without what only this machine has.
+
+    A library's file is shown from where it is installed (`flask/app.py`), others from the current
+    directory where they lie under it.
+    """
     if path.startswith("<"):
         return path
+    installed = path_in_library(path)
+    if installed is not None:
+        return installed
     try:
         here = os.getcwd().rstrip(os.sep) + os.sep
     except OSError:
         return path
     whole = os.path.join(here, path)
     return whole[len(here) :] if whole.startswith(here) else path
+
+
+def path_in_library(path: str) -> str | None:
+    """Return the path of a library's file from where it is installed; None for other files."""
+    for folder in _INSTALLED:
+        _, found, after = path.rpartition(folder)
+        if found:
+            return after
+    for prefix in _STDLIB:
+        if path.startswith(prefix):
+            return path[len(prefix) :]
+    return None
 
 
 def _own_name(namespace: Mapping[str, object]) -> str | None:

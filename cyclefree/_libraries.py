@@ -12,12 +12,9 @@ import sys
 from collections.abc import Iterable
 from itertools import takewhile
 
-from cyclefree._definitions import module_path
+from cyclefree._definitions import module_path, path_in_library
 
 __all__ = ["Ownership", "library_name"]
-
-_STDLIB = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
-_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 # Their types carry what users put into them; a cycle through one is no library's doing.
 _CARRIERS = frozenset(
@@ -77,8 +74,9 @@ class Ownership:
         path = module_path(module) or module_path(top)
         if path is None:
             return top in sys.stdlib_module_names
-        real = os.path.realpath(path)
-        return real.startswith(_STDLIB) or any(part in real for part in _INSTALLED)
+        return (
+            path_in_library(path) is not None or path_in_library(os.path.realpath(path)) is not None
+        )
 
 
 def library_name(modules: Iterable[str]) -> str:

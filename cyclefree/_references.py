@@ -13,7 +13,7 @@ from __future__ import annotations
 import gc
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
-from types import CellType, ModuleType
+from types import CellType, FrameType, ModuleType
 
 from cyclefree._attributes import HEAP_TYPE, MISSING, Attributes, Claims, Named, flags_of
 from cyclefree._c_members import (
@@ -39,6 +39,8 @@ __all__ = [
 
 _KEY_LIMIT = 40
 _PLAIN_KEYS = frozenset(map(id, (str, int, bytes, bool, float, type(None))))
+
+_FRAMES_OF_SUSPENDED = frozenset(("gi_frame", "cr_frame", "ag_frame"))
 
 _module_dict = ModuleType.__dict__["__dict__"].__get__  # type: ignore[index]
 _cell_contents = CellType.__dict__["cell_contents"].__get__
@@ -104,6 +106,8 @@ def carrier(kind: str, detail: object, target: object) -> bool:
         return True
     if kind != "attr":
         return False
+    if cls is FrameType:  # 3.10: later a generator has its locals itself
+        return detail in _FRAMES_OF_SUSPENDED
     return (cls is dict and detail == "__dict__") or (cls is tuple and detail == "__closure__")
 
 
@@ -197,6 +201,8 @@ class Namer:
                         folded.append(entry)
             elif type(target) is tuple:
                 folded.extend(_closure_variables(source, target))
+            elif type(target) is FrameType:
+                folded += [n for n in self.folded_references(target) if n[0] != "attr"]
             else:
                 contents = _contents(target)
                 if contents is not MISSING:

@@ -149,7 +149,8 @@ class _Shape:
         cut = self._cheapest(graphs)
         if cut is None:
             return self._none()
-        chosen = [(number, change) for number in cut if (change := self.change(number))]
+        order = sorted(cut, key=lambda n: (n not in self._ring, self._ties.all[n].reference))
+        chosen = [(number, change) for number in order if (change := self.change(number))]
         mine = [(number, change) for number, change in chosen if not change.library]
         theirs = [self._ties.all[number] for number, change in chosen if change.library]
         if not mine:

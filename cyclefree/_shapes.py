@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from types import CellType
+from types import CellType, FrameType
 
 from cyclefree._garbage import is_boundary
 from cyclefree._graph import ObjectGraph, Sizes, Step, shortest_cycle
@@ -38,6 +38,8 @@ _COLLAPSED_CONTAINERS = {
     id(set): collapse_name("member", None),
     id(frozenset): collapse_name("member", None),
 }
+# inspect.CO_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_ASYNC_GENERATOR
+_SUSPENDABLE = 0x20 | 0x80 | 0x100 | 0x200
 _POSSIBLE_CARRIERS = frozenset({id(dict), id(tuple), id(CellType)})
 
 
@@ -201,7 +203,7 @@ class _Survey:
     def _starts(self, component: Sequence[int]) -> list[int]:
         """Choose the objects that are sure not to be carriers; they reach all the others."""
         objects = self._graph.objects
-        sure = [i for i in component if id(type(objects[i])) not in _POSSIBLE_CARRIERS]
+        sure = [i for i in component if not _may_carry(objects[i])]
         return sure or [i for i in component if type(objects[i]) is not CellType] or list(component)
 
     def _collapsed(self, index: int) -> list[tuple[str, int]]:
@@ -331,6 +333,14 @@ class _Survey:
             default=0,
         )
         return ring[first:] + ring[:first]
+
+
+def _may_carry(obj: object) -> bool:
+    """Whether texts may fold an object into the reference that leads to it."""
+    cls = type(obj)
+    if cls is FrameType:  # of a generator, on 3.10
+        return bool(obj.f_code.co_flags & _SUSPENDABLE)  # type: ignore[attr-defined]
+    return id(cls) in _POSSIBLE_CARRIERS
 
 
 def _preference(reference: tuple[str, object, int]) -> tuple[bool, bool, str, str, int]:

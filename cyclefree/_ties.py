@@ -21,7 +21,7 @@ from types import (
     TracebackType,
 )
 
-from cyclefree._definitions import type_name
+from cyclefree._definitions import code_of, type_name
 from cyclefree._feedback import Rows
 from cyclefree._labels import Label
 from cyclefree._stores import Stores
@@ -70,7 +70,6 @@ _SORTS: dict[int, int] = {
     id(Counter): CONTAINER,
 }
 _ENTRY_WORDS = {"item": "item", "key": "value", "dictkey": "key", "member": "member"}
-_FRAME_OF_SUSPENDED = frozenset(("gi_frame", "cr_frame", "ag_frame"))
 
 
 def sort_of(obj: object) -> int:
@@ -94,7 +93,7 @@ class Tie:
         reference: what texts call it, ``"OrderLine.order"``.
         owner: the class that stores the attribute, for references of instances; else None.
         source: position of one object that refers.
-        targets: positions of one object of each type referred to.
+        targets: positions of one object of each type referred to, of methods one for each code.
         count: how many references there are.
         older: how many of them go to an object that is older than the one that refers.
         holder: for the entries of a container, the tie by which it is held.
@@ -155,7 +154,7 @@ class Ties:
         self._known: dict[tuple[int, str, str | None], int] = {}
 
     def sort(self, position: int) -> int:
-        """Tell what an object is; on 3.10 a generator's frame counts as the generator."""
+        """Tell what an object is, and remember it."""
         sort = self._sorts.get(position)
         if sort is None:
             sort = self._sorts[position] = sort_of(self._objects[position])
@@ -181,15 +180,7 @@ class Ties:
 
     def _from_the_outside_in(self, named: NamedRows) -> list[int]:
         """List the objects so that whoever holds a container comes before it, where that can be."""
-        order = []
-        for position, row in named.items():
-            sort = self.sort(position)
-            if sort == SUSPENDED:
-                for kind, detail, target in row:
-                    if kind == "attr" and detail in _FRAME_OF_SUSPENDED:
-                        self._sorts[target] = SUSPENDED
-            if sort != CONTAINER:
-                order.append(position)
+        order = [position for position in named if self.sort(position) != CONTAINER]
         order.sort()
         seen = set(order)
         for position in order:  # grows while it is walked
@@ -219,7 +210,9 @@ class Ties:
         tie = self.all[number]
         tie.count += 1
         tie.older += target < position
-        tie.targets.setdefault(id(type(self._objects[target])), target)
+        referred = self._objects[target]
+        code = code_of(referred) if target_sort == METHOD else None
+        tie.targets.setdefault(id(code or type(referred)), target)
         if target_sort == CONTAINER:
             roles.setdefault(target, tie)
         return number
