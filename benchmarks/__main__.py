@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import calls, coroutines, findings, imports, survivors
+from benchmarks import calls, coroutines, explaining, findings, imports, survivors
 from benchmarks.table import Row, markdown, to_json
 from benchmarks.timing import Plan
 
@@ -23,6 +23,7 @@ QUICK = Plan(
     tasks=200,
     steps=1_000,
     cycles=2_000,
+    explained=(1_000, 10_000),
     audit=50_000,
     processes=7,
 )
@@ -37,6 +38,7 @@ MEASURES: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "survivors": survivors.survivors,
     "coroutines": coroutines.steps,
     "describe": findings.describing,
+    "explain": explaining.explaining,
     "audit": findings.audit,
     "imports": imports.imports,
 }

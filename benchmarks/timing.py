@@ -44,6 +44,7 @@ class Plan:
         tasks: tasks in flight at once.
         steps: steps of the one long coroutine; the many tasks make a fortieth each.
         cycles: small cycles to describe.
+        explained: sizes of one large cycle to explain.
         audit: objects made in the audit-like scope.
         processes: samples of each import, a process each.
     """
@@ -56,6 +57,7 @@ class Plan:
     tasks: int = 1_000
     steps: int = 2_000
     cycles: int = 10_000
+    explained: tuple[int, int] = (10_000, 100_000)
     audit: int = 500_000
     processes: int = 21
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CellType, FrameType
 
 from cyclefree._garbage import is_boundary
@@ -18,6 +18,7 @@ from cyclefree._graph import ObjectGraph, Sizes, Step, shortest_cycle
 from cyclefree._labels import Label, Labels
 from cyclefree._references import Namer, collapse_name, format_name
 from cyclefree._remedies import Explained, Explainer
+from cyclefree._stores import allocated_at
 from cyclefree.reports import (
     Cycle,
     CycleReport,
@@ -298,8 +299,12 @@ class _Survey:
                 types.add(kind)
                 shown.append(index)
         objects = self._graph.objects
-        summaries = tuple([labels[index].summary(objects[index]) for index in shown])
-        return summaries, references, explained
+        summaries = []
+        for index in shown:
+            summary = labels[index].summary(objects[index])
+            made = allocated_at(objects[index])
+            summaries.append(replace(summary, created_at=made) if made else summary)
+        return tuple(summaries), references, explained
 
     def _named_rows(self, component: Sequence[int]) -> dict[int, list[tuple[str, object, int]]]:
         """Name the folded references among the objects of a component, in order of preference."""

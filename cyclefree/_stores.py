@@ -8,6 +8,7 @@ the source is compiled again, and not executed.
 
 from __future__ import annotations
 
+import _tracemalloc  # the module in C: tracemalloc itself takes long to import
 import dis
 import gc
 import tokenize
@@ -26,7 +27,7 @@ from cyclefree._definitions import (
     type_name,
 )
 
-__all__ = ["Site", "Stores", "local_sites", "shown_sites"]
+__all__ = ["Site", "Stores", "allocated_at", "local_sites", "shown_sites"]
 
 _SOURCE_LIMIT = 2_000_000
 _WRAPPED = 64  # referents up to which an object in a class body is taken for a decorator's wrapper
@@ -189,6 +190,20 @@ def local_sites(code: CodeType, name: str, function: str) -> tuple[Site, ...]:
     telling = [line for line, constant in lines.items() if not constant]
     places = telling or list(lines) or [code.co_firstlineno]
     return tuple([Site(f"{path}:{number}", function) for number in places])
+
+
+def allocated_at(obj: object) -> str | None:
+    """Return where an object was allocated, if tracemalloc traces and knows.
+
+    On CPython 3.11 it knows nothing of instances of most classes (python/cpython#101430).
+    """
+    if not _tracemalloc.is_tracing():
+        return None
+    frames = _tracemalloc._get_object_traceback(obj)
+    if not frames:
+        return None
+    path, line = frames[0]  # the most recent one
+    return f"{shown_path(path)}:{line}"
 
 
 def _python_classes(cls: type) -> list[type]:

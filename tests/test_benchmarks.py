@@ -35,6 +35,7 @@ TINY = Plan(
     tasks=3,
     steps=40,
     cycles=5,
+    explained=(20, 60),
     audit=200,
     processes=1,
 )

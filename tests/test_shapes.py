@@ -6,6 +6,7 @@ import gc
 import itertools
 import subprocess
 import sys
+import tracemalloc
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cyclefree import cycle_scope
 from cyclefree._garbage import find_garbage
 from cyclefree._shapes import Blame, describe
 from cyclefree.reports import Cycle, CycleReport, Edge
@@ -265,6 +267,7 @@ FOREIGN = """
 import gc, sys
 sys.path[:0] = {path!r}
 from test_shapes import Order, chain, garbage
+from cyclefree import cycle_scope
 from cyclefree._garbage import find_garbage
 from cyclefree._shapes import Blame, describe
 for make in (Order, lambda: chain(4)[0]):
@@ -602,3 +605,20 @@ def test_instance_dictionaries_are_not_made() -> None:
         del before
         describe(objects, Blame(), scope="f()")
         assert len(gc.get_referents(*objects)) == count
+
+
+def test_where_an_object_was_made_is_told_when_tracemalloc_traces() -> None:
+    """The line that made a container is in the report's data and in its text."""
+    tracemalloc.start()
+    try:
+        with cycle_scope() as report:
+            ring: deque[object] = deque()  # lists and dicts that are used again keep no trace
+            line = sys._getframe().f_lineno - 1
+            ring.append(ring)
+            del ring
+    finally:
+        tracemalloc.stop()
+    (made,) = {summary.created_at for cycle in report for summary in cycle.objects}
+    assert made is not None
+    assert made.endswith(f"test_shapes.py:{line}")
+    assert f"made at {made}" in str(report.report)

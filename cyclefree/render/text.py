@@ -173,10 +173,11 @@ def _parts(cycle: Cycle) -> list[Part]:
         source, target = cycle.objects[reference.source], cycle.objects[reference.target]
         if reference.source == start or not source.is_container:
             parts.append(tuple(rows))
-            rows = [(f"    │  {_called(source)}", source.defined_at, "place")]
+            rows = [(f"    │  {_called(source)}", _places(source), "place")]
         facts = []
         if target.is_container and reference.target != start:
-            facts.append(target.type_name)
+            made = f", made at {target.created_at}" if target.created_at else ""
+            facts.append(f"{target.type_name}{made}")
         stored = f"stored at {reference.stored_at}" if reference.stored_at else ""
         if at in marks and cycle.remedy is not None:
             advice = f"{_GUILTY} {cycle.remedy.advice}"
@@ -186,6 +187,12 @@ def _parts(cycle: Cycle) -> list[Part]:
         style = "advice" if at in marks else "place"
         rows.append((f"    │    {reference.name}", "  ".join(facts) or None, style))
     return [*parts[1:], tuple(rows)]
+
+
+def _places(summary: ObjectSummary) -> str | None:
+    """Say where an object's class is defined and, where that is known, where it was made."""
+    made = f"made at {summary.created_at}" if summary.created_at else None
+    return ", ".join(filter(None, (summary.defined_at, made))) or None
 
 
 def _without_repeats(parts: list[Part]) -> Iterator[Part]:
