@@ -141,10 +141,7 @@ def traceback(view: View, tie: Tie) -> Change:
     holders = [
         holder
         for holder in view.ties.all
-        if tie.source in holder.targets.values()
-        and holder.kind in ("attr", "local", "item", "key", "member")
-        and not _is_chain(holder)
-        and not (holder.owner and view.is_library_class(holder.owner))
+        if tie.source in holder.targets.values() and _is_kept_by_reader(view, holder)
     ]
     if holders:  # the reader keeps it
         text = (
@@ -156,15 +153,23 @@ def traceback(view: View, tie: Tie) -> Change:
         text = f"where your code catches the {caught}:  error.__traceback__ = None"
     stored = [holder for holder in holders if holder.kind == "attr"]
     return Change(
-        cost=EACH + (35 if holders else 75),
+        cost=EACH + (35 if holders or not view.users else 75),
         advice="drop this traceback",
         text=text,
         sites=lambda: view.attribute_sites(stored[0]) if stored else (),
+        library=not holders,
     )
 
 
-def _is_chain(tie: Tie) -> bool:
-    return tie.detail in ("__context__", "__cause__")
+def _is_kept_by_reader(view: View, tie: Tie) -> bool:
+    """Whether the reader's code decides about what a tie leads to."""
+    if tie.kind == "local":
+        return view.is_users(tie.source)
+    if tie.kind == "attr":
+        chained = tie.detail in ("__context__", "__cause__")
+        return not chained and tie.owner is not None and not view.is_library_class(tie.owner)
+    holder = tie.holder
+    return holder is not None and _is_kept_by_reader(view, holder)
 
 
 def suspended(view: View, tie: Tie) -> Change | None:

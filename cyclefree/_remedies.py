@@ -151,10 +151,12 @@ class _Shape:
             return self._none()
         order = sorted(cut, key=lambda n: (n not in self._ring, self._ties.all[n].reference))
         chosen = [(number, change) for number in order if (change := self.change(number))]
-        mine = [(number, change) for number, change in chosen if not change.library]
-        theirs = [self._ties.all[number] for number, change in chosen if change.library]
-        if not mine:
-            return self._in_library(theirs, graphs)
+        if all(change.library for _, change in chosen):
+            return self._in_library([self._ties.all[n] for n, _ in chosen], graphs, "", cut)
+        # Who catches an exception can drop its traceback, whatever library keeps it.
+        tracebacks = {n for n in cut if self._ties.all[n].detail == "__traceback__"}
+        mine = [(n, change) for n, change in chosen if not change.library or n in tracebacks]
+        theirs = [self._ties.all[n] for n, change in chosen if n not in dict(mine)]
         text = "\n".join(dict.fromkeys(self._written(number, change) for number, change in mine))
         reason = CHECKED
         if theirs:
@@ -162,13 +164,9 @@ class _Shape:
             reason = f"not enough by itself: {left} is a library's, and closes a cycle as well"
         owners = self._to_be_owned(cut)
         if owners:
-            them, dies = (
-                ("it dies with its", "must")
-                if len(owners) == 1
-                else ("they die with their", "must")
-            )
+            they = "it dies with its" if len(owners) == 1 else "they die with their"
             reason += (
-                f"; {' and '.join(owners)} {dies} then be held by its user, or {them} last strong "
+                f"; {' and '.join(owners)} must then be held by its user, or {they} last strong "
                 "reference"
             )
         return Remedy(
@@ -251,11 +249,11 @@ class _Shape:
     ) -> Remedy:
         """Say how to get round references that the reader can't change."""
         reference = ", ".join(tie.reference for tie in theirs) or None
-        modules = {self._explainer._labels[position].module or "" for position in self._order}
-        modules -= {""}
-        library = library or library_name(
-            {m for m in modules if self._explainer._ownership.is_library(m)} or modules
-        )
+        labels = self._explainer._labels
+        modules = {labels[position].module or "" for position in self._order} - {""}
+        if not library:
+            held = [position for position in self._order if self._view.is_library(position)]
+            library = library_name({labels[position].module or "" for position in held} or modules)
         marks = self._marks(cut)
         advice = f"closes the cycle, inside {library}" if marks else ""
         types, names = self._explainer.names(self._order)
@@ -271,7 +269,7 @@ class _Shape:
                 text,
                 reference,
                 proven=True,
-                reason=f"the frames of {library} keep the exception; {CHECKED}",
+                reason=CHECKED,
                 marks=marks,
                 advice="drop this traceback",
             )
