@@ -8,11 +8,13 @@ The rooms, from the ground up. Each imports only from those above it (tests/test
     baseline    known shapes of cycles, each with the reason why it is still there
     render      from reports to text, and nothing else
     weak        weak_attribute, WeakCallback; stands beside all others and needs errors only
+    _sharing    who else ran meanwhile
+    _heap       the objects of a moment, listed so that other threads do not notice
     _collector  the only room that changes the collector's state, and puts it back
     _definitions, _outlines              where things are defined, and what they are called
     _bytecode, _locals                   which locals are bound where, and what they are called
     _attributes, _c_members, _references   what references are called
-    _window, _sharing                    what was born since a moment, and who else ran meanwhile
+    _window                              what was born since a moment
     _garbage, _graph                     trial deletion; components and rings
     _labels, _libraries, _stores         what is told of an object; whose it is; where it is stored
     _ties, _kinds, _feedback             references by what would change them; the cheapest to cut

@@ -8,7 +8,6 @@ its budget: that is the roll-over, which keeps a long watch from holding the col
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 import time
@@ -18,8 +17,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from cyclefree import _collector
-from cyclefree._garbage import confirm, find_garbage
+from cyclefree._garbage import confirm, find_garbage, settle
 from cyclefree._graph import ObjectGraph
+from cyclefree._heap import identities, identities_of, objects_of
 from cyclefree._options import Options
 from cyclefree._sharing import others_exist
 from cyclefree._verdict import Verdict
@@ -213,7 +213,7 @@ def absorb(generation: int, watches: list[Watched], *, emptied: bool, freed: boo
     """
     if not watches:
         return
-    young = gc.get_objects(generation=0)
+    young = objects_of(0)
     find = index(list(map(id, young)))
     views: list[_View] = []
     older: dict[int, object] = {}
@@ -235,71 +235,71 @@ def absorb(generation: int, watches: list[Watched], *, emptied: bool, freed: boo
                     own += young[start:stop]  # is among the young on 3.10 and 3.11: a cycle
                 recalled = window.recall(own, generation)
                 del own
-                older.update(zip(map(id, recalled), recalled, strict=True))
-            views.append(_View(watch, window, ranges, set(map(id, recalled))))
+                older.update(zip(identities(recalled), recalled, strict=True))
+            views.append(_View(watch, window, ranges, set(identities(recalled))))
             del recalled
     if generation == 1 and older:
         # What is older is not collected now, and would be counted again later. Asked once for all
         # windows: with a thousand tasks open the answer is the most expensive part of a look.
-        middle = set(map(id, gc.get_objects(generation=1)))
+        middle = set(identities_of(1))
         for identity in older.keys() - middle:
             del older[identity]
         for view in views:
             view.recalled &= middle
     if any(watch.options.thorough for watch in watches):
         for number in range(1, generation + 1):
-            objects_there = gc.get_objects(generation=number)
-            older.update(zip(map(id, objects_there), objects_there, strict=True))
+            objects_there = objects_of(number)
+            older.update(zip(identities(objects_there), objects_there, strict=True))
             del objects_there
     if older or any(view.ranges for view in views):
-        born = len(young)
         young += older.values()
         older.clear()
-        _digest(young, born, views, generation, freed)
+        _digest(young, views, generation, freed)
     if emptied or all(not view.window.is_running() for view in views):
         for view in views:
             view.window.restart()
 
 
-def _digest(
-    objects: list[object], born: int, views: list[_View], generation: int, freed: bool
-) -> None:
+def _digest(objects: list[object], views: list[_View], generation: int, freed: bool) -> None:
     """Tell the garbage among `objects`, hand each watch its share, and remember what survives.
 
     Args:
-        objects: generation 0, then the older objects of all windows; this list alone holds them.
-        born: how many of them are generation 0.
+        objects: generation 0, then the older objects of all windows, as `_heap.objects_of` lists
+            them; this list alone holds them.
         views: the windows.
         generation: the oldest generation that is about to be collected.
         freed: whether the garbage is about to be freed.
     """
+    names = identities(objects)
+    settle(objects, follow=generation == 2)
     garbage = find_confirmed(objects, follow=generation == 2)
     trash = set(map(id, garbage))
-    older = {id(o): o for o in objects[born:]}
+    known = dict(zip(map(id, objects), objects, strict=True))
     once: dict[int, set[int]] = {}
     shares: list[tuple[Watched, set[int]]] = []
     for view in views:
-        own = [o for start, stop in view.ranges for o in objects[start:stop]]
-        own += [older[identity] for identity in view.recalled]
-        identities = set(map(id, own))
+        own = [name for start, stop in view.ranges for name in names[start:stop]]
+        own += view.recalled
+        owned = set(own)
         if view.watch.options.thorough:
-            identities |= view.window.promoted_identities()  # also what nothing new leads to
+            owned |= view.window.promoted_identities()  # also what nothing new leads to
         if view.window is view.watch.window:
-            shares.append((view.watch, identities))
+            shares.append((view.watch, owned))
         else:
-            once[id(view.watch)] = identities
-        survivors = [o for o in own if id(o) not in trash] if trash else own
+            once[id(view.watch)] = owned
+        # What was not settled is a tuple that survives, and is remembered by its identity anyway.
+        survivors = [known.get(name, name) for name in own if name not in trash]
         view.window.remember(survivors, generation)
-        del own, survivors
-    del objects[:], older
-    for watch, identities in shares:
+        del survivors
+    del objects[:], known
+    for watch, owned in shares:
         if watch.options.thorough and not watch.stepped:
-            identities = trash - watch.before
+            owned = trash - watch.before
         if freed:
             watch.before -= trash
-        if trash.isdisjoint(identities):
+        if trash.isdisjoint(owned):
             continue
-        share = blamed([o for o in garbage if id(o) not in watch.taken], identities)
+        share = blamed([o for o in garbage if id(o) not in watch.taken], owned)
         watch.take(share, once.get(id(watch), set()))
         (watch.taken if freed else watch.before).update(map(id, share))
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
 
 from cyclefree._collector import untraversable
+from cyclefree._heap import identities, objects_of
 
 __all__ = ["PromotedWindow", "SteppedWindow", "Window", "index", "search"]
 
@@ -125,13 +127,19 @@ class Window:
         self.marks[:] = [None] if self.is_running() else []
 
     def remember(self, survivors: Sequence[object], generation: int) -> None:
-        """Keep track of own objects that a collection of `generation` is about to promote."""
+        """Keep track of own objects that a collection of `generation` is about to promote.
+
+        Args:
+            survivors: the objects, as `_heap.objects_of` lists them: tuples may be numbers.
+            generation: the oldest that is collected.
+        """
         raise NotImplementedError
 
     def recall(self, own: Sequence[object], generation: int) -> list[object]:
         """Return the promoted own objects that still live in generations 1 to `generation`.
 
-        A window that does not know the generation of its objects may return older ones too.
+        A window that does not know the generation of its objects may return older ones too. Tuples
+        may be numbers, in `own` and in what is returned: see `_heap.objects_of`.
         """
         raise NotImplementedError
 
@@ -165,14 +173,14 @@ class PromotedWindow(Window):
     def remember(self, survivors: Sequence[object], generation: int) -> None:
         # A look at a generation is a look at all of ours in it, so what was known of it is
         # replaced.
-        identities = set(map(id, survivors))
+        remembered = set(identities(survivors))
         if generation == 0:
-            self._middle |= identities
+            self._middle |= remembered
         elif generation == 1:
-            self._oldest |= identities
+            self._oldest |= remembered
             self._middle = set()
         else:
-            self._oldest = identities
+            self._oldest = remembered
             self._middle = set()
 
     def deepen(self) -> None:
@@ -184,7 +192,8 @@ class PromotedWindow(Window):
         found: list[object] = []
         for number, known in ((1, self._middle), (2, self._oldest)):
             if known and number <= generation:
-                found += [o for o in gc.get_objects(generation=number) if id(o) in known]
+                there = objects_of(number)
+                found += compress(there, map(known.__contains__, identities(there)))
         return found
 
     def has_promoted(self) -> bool:
@@ -218,7 +227,7 @@ class SteppedWindow(Window):
             if _weakref_offset(type(survivor)):
                 references.append(weakref.ref(survivor))
             else:
-                plain.add(id(survivor))
+                plain.update(identities((survivor,)))
         if len(references) + len(plain) > self._prune_at:
             self._prune()
 
@@ -232,7 +241,7 @@ class SteppedWindow(Window):
     def recall(self, own: Sequence[object], generation: int) -> list[object]:
         if not generation:
             return []
-        seen = set(map(id, own))
+        seen = set(identities(own))
         found: list[object] = []
         for reference in self._references:
             living = reference()
@@ -240,15 +249,20 @@ class SteppedWindow(Window):
                 seen.add(id(living))
                 found.append(living)
         plain = self._plain - seen
+        tuples = {o for o in own if type(o) is int}  # own ones that may lead to plain ones
         avoided = untraversable()
         frontier: Iterable[object] = [o for o in (*own, *found) if o is not avoided]
         while plain and frontier:
             nearby = []
             for referent in gc.get_referents(*frontier):
-                if id(referent) in plain:
-                    plain.discard(id(referent))
+                identity = id(referent)
+                if identity in plain:
+                    plain.discard(identity)
+                    found.append(referent)
                     nearby.append(referent)
-            found += nearby
+                elif identity in tuples:
+                    tuples.discard(identity)
+                    nearby.append(referent)
             frontier = nearby
         return found
 

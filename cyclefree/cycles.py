@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
-from cyclefree._collector import require_cpython
+from cyclefree._collector import pause, require_cpython, resume
 from cyclefree._decorate import Session, decorate, one_of
 from cyclefree._fallback import CollectorWatch, new_watch
-from cyclefree._garbage import is_boundary
+from cyclefree._garbage import is_boundary, settled_heap
 from cyclefree._options import Ignore, Options, options, shown
 from cyclefree._shapes import Blame, describe
 from cyclefree._sharing import Place, Tasks
@@ -365,7 +365,12 @@ def find_cycles(*roots: object) -> CycleReport:
 
 def _heap() -> list[object]:
     """Return all objects that the collector tracks, boundaries left out."""
-    return [o for o in gc.get_objects() if not is_boundary(o)]
+    holder = object()
+    pause(holder)
+    try:
+        return [o for o in settled_heap() if not is_boundary(o)]
+    finally:
+        resume(holder)
 
 
 def _reachable(roots: Iterable[object]) -> list[object]:

@@ -11,10 +11,18 @@ from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cyclefree._garbage import confirm, find_garbage, is_boundary, trial_deletion_works
+from cyclefree import _garbage
+from cyclefree._garbage import (
+    confirm,
+    find_garbage,
+    is_boundary,
+    settle,
+    trial_deletion_works,
+)
+from cyclefree._heap import identities, objects_of
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +50,7 @@ def build(kinds: list[int], edges: list[tuple[int, int]], held: list[int]) -> li
     made: list[object] = []
     for kind in kinds:
         box: list[object] = []
-        made.append((box, {}, Node(), Slot(), deque(), (box,), closure(box))[kind])
+        made.append((box, {}, Node(), Slot(), deque(), (box,), closure(box), ((), ((box,),)))[kind])
         del box
     for number, (source, target) in enumerate(edges):
         put(made[source], made[target], number)
@@ -65,26 +73,42 @@ def put(holder: object, item: object, number: int) -> None:
     elif type(holder) is Slot:
         setattr(holder, "abc"[number % 3], item)
     elif type(holder) is tuple:
-        holder[0].append(item)
+        put(holder[-1], item, number)
     else:
         holder.__closure__[0].cell_contents.append(item)  # type: ignore[attr-defined]
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.fixture(params=["alone", "with another thread"])
+def company(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Another thread, which waits, or none: where there is one, tuples are found by references."""
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    if request.param != "alone":
+        thread.start()
+    yield
+    stop.set()
+    if request.param != "alone":
+        thread.join()
+
+
+@pytest.mark.usefixtures("company")
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.data())
 def test_random_graphs_agree_with_the_collector(data: st.DataObject) -> None:
     """The same objects as `gc.collect()` saves, for graphs of all kinds, some held from outside."""
     size = data.draw(st.integers(1, 12))
     places = st.integers(0, size - 1)
-    kinds = data.draw(st.lists(st.integers(0, 6), min_size=size, max_size=size))
+    kinds = data.draw(st.lists(st.integers(0, 7), min_size=size, max_size=size))
     edges = data.draw(st.lists(st.tuples(places, places), max_size=3 * size))
     held = data.draw(st.lists(places, max_size=2, unique=True))
     gc.collect()
     mark: list[object] = []
     kept = build(kinds, edges, held)
-    objects = gc.get_objects(generation=0)
-    at = next(n for n, o in enumerate(objects) if o is mark)
-    del objects[: at + 1]
+    objects = objects_of(0)
+    del objects[: identities(objects).index(id(mark)) + 1]
+    settle(objects)
     found = set(map(id, find_garbage(objects)))
     again = set(map(id, find_garbage(objects, kept)))
     objects.clear()
@@ -237,8 +261,7 @@ def test_the_self_test_passes_here_also_with_other_threads() -> None:
 
 def test_the_self_test_fails_without_an_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """A build that has no generations, or lists objects in no order, is recognised."""
-    real = gc.get_objects
-    monkeypatch.setattr(gc, "get_objects", lambda generation=None: real())
+    monkeypatch.setattr(_garbage, "objects_of", lambda generation: gc.get_objects())
     assert not trial_deletion_works()
-    monkeypatch.setattr(gc, "get_objects", lambda generation=None: real(generation)[::-1])
+    monkeypatch.setattr(_garbage, "objects_of", lambda generation: objects_of(generation)[::-1])
     assert not trial_deletion_works()

@@ -301,6 +301,16 @@ def test_a_thorough_guard_on_a_generator_counts_its_own() -> None:
     assert [report.objects for report in found] == [1]
 
 
+@pytest.mark.parametrize("stepped", [False, True])
+def test_the_first_look_finds_nothing_of_ours(stepped: bool) -> None:
+    """What the look itself makes is not set aside as garbage: an address is soon used again."""
+    gc.collect()
+    watch = Watch("f()", options(thorough=True), stepped=stepped)
+    watch.open()
+    assert watch.before == set()
+    watch.abandon()
+
+
 @pytest.mark.parametrize("thorough", [False, True])
 def test_live_means_new_objects(thorough: bool) -> None:
     """Cycles of the living count when something new is in them, with `thorough` too."""
