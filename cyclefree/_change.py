@@ -49,7 +49,6 @@ class View:
         ownership: tells the reader's modules from those of libraries.
         modules: the reader's modules that have to do with it.
         users: whether anything in the shape is the reader's.
-        library_cost: what is added for a change in code that isn't the reader's.
     """
 
     def __init__(
@@ -69,7 +68,11 @@ class View:
         self.ownership = ownership
         self.modules = modules
         self.users = any(self.is_users(position) for position in positions)
-        self.library_cost = LIBRARY if self.users else 0
+
+    @property
+    def library_cost(self) -> int:
+        """What is added for a change in code that isn't the reader's."""
+        return LIBRARY if self.users else 0
 
     def is_library(self, position: int) -> bool:
         """Whether an object's class, function or frame belongs to a library."""

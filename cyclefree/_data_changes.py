@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from cyclefree._attributes import flags_of
 from cyclefree._change import EACH, Change, View
 from cyclefree._definitions import derives, namespace_of, type_name
+from cyclefree._stores import namespace_has_room
 from cyclefree._ties import CONTAINER, EXCEPTION, FRAME, INSTANCE, TRACEBACK, Tie
 
-__all__ = ["attribute", "entry"]
+__all__ = ["attribute", "entry", "is_readers"]
 
 # Names that tell which way ownership goes, where ages and containers don't.
 _BACK = frozenset(
@@ -28,9 +28,7 @@ _FORTH = frozenset(
 )
 _WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
-_dict_offset = type.__dict__["__dictoffset__"].__get__
 _weakref_offset = type.__dict__["__weakrefoffset__"].__get__
-_MANAGED_DICT = 1 << 4
 
 
 def attribute(view: View, tie: Tie, targets: set[int]) -> Change | None:
@@ -39,9 +37,7 @@ def attribute(view: View, tie: Tie, targets: set[int]) -> Change | None:
     owner = tie.owner
     if owner is None:
         return None
-    library = view.is_library_class(owner)
-    if library:  # users put attributes into a library's objects, too
-        library = all(view.ownership.is_library(s.module) for s in view.attribute_sites(tie))
+    library = not is_readers(view, tie)
     sites = partial(view.attribute_sites, tie)
     cost = EACH + view.library_cost * library
     if name == "__dict__":
@@ -68,11 +64,23 @@ def attribute(view: View, tie: Tie, targets: set[int]) -> Change | None:
         view.is_library_class(cls) or derives(cls, tuple) or derives(cls, int) for cls in closed
     ):
         return None
-    text = _weak_attribute(owner, type(view.objects[tie.source]), name, kinds[0])
+    if view.is_library_class(owner):
+        text = f"store weakref.proxy(…) in {tie.reference}"
+    else:
+        text = _weak_attribute(owner, type(view.objects[tie.source]), name, kinds[0])
     for cls in closed:
         text += f', and "__weakref__" in the __slots__ of {type_name(cls)}'
     cost += _direction(tie, name)
     return Change(cost, "make this one weak", text, sites, weak=True, library=library)
+
+
+def is_readers(view: View, tie: Tie) -> bool:
+    """Whether an attribute is the reader's: of a class, or put into an object of a library."""
+    if tie.owner is None:
+        return False
+    if not view.is_library_class(tie.owner):
+        return True
+    return any(not view.ownership.is_library(site.module) for site in view.attribute_sites(tie))
 
 
 def _text_kept(reference: str, targets: set[int]) -> str:
@@ -117,7 +125,7 @@ def _weak_attribute(owner: type, source: type, name: str, target: type) -> str:
         return f"{intro}{name}: {type_name(target)} | None = weak_attribute()"
     if derives(source, tuple):
         return f"{intro}store weakref.ref(…) in {name}"
-    if not (_dict_offset(source) or flags_of(source) & _MANAGED_DICT):
+    if not namespace_has_room(source):
         return (
             f'{intro}"_{name}" in place of "{name}" in __slots__, and  '
             f'{name} = weak_attribute(slot="_{name}")'
@@ -137,7 +145,9 @@ def entry(view: View, tie: Tie, targets: set[int]) -> Change | None:
         text = f"take it out of {role} when done with it"
         if role == "itself":
             text = f"take the {name} out of itself, or call .clear() when done with it"
-        return Change(EACH + 80, "take this one out", text, sites)
+        library = _is_held_by_library(view, tie)
+        cost = EACH + 80 + view.library_cost * library
+        return Change(cost, "take this one out", text, sites, library=library)
     kinds = [type(view.objects[target]) for target in tie.targets.values()]
     if targets != {INSTANCE} or not all(map(_weakref_offset, kinds)):
         return None
@@ -152,6 +162,20 @@ def entry(view: View, tie: Tie, targets: set[int]) -> Change | None:
         shown = " or ".join(dict.fromkeys(map(type_name, kinds)))
         where = role if own and not derives(container, tuple) else f"the {name}"
         text = f"put weakref.ref(…) of the {shown} into {where} in place of it"
-    library = view.is_library(tie.source)
+    library = _is_held_by_library(view, tie)
     cost = EACH + (40 if derives(container, tuple) else 70) + view.library_cost * library
     return Change(cost, "hold these weakly", text, sites, weak=True, library=library)
+
+
+def _is_held_by_library(view: View, tie: Tie) -> bool:
+    """Whether the container that a tie is about is a library's."""
+    holder = tie.holder
+    if holder is None:
+        return view.is_library(tie.source)
+    if holder.kind == "attr" and holder.owner is not None:
+        return not is_readers(view, holder)
+    return (
+        view.is_library(holder.source)
+        if holder.holder is None
+        else _is_held_by_library(view, holder)
+    )

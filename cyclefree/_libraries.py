@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from itertools import takewhile
 
-from cyclefree._definitions import module_path, path_in_library
+from cyclefree._definitions import module_file, module_path, path_in_library
 
 __all__ = ["Ownership", "library_name"]
 
@@ -53,6 +53,11 @@ class Ownership:
         if known is None:
             known = self._known[module] = self._look_up(module)
         return known
+
+    def modules(self) -> list[str]:
+        """List the modules of the user that are imported and have a source file."""
+        names = [name for name in list(sys.modules) if type(name) is str]
+        return [n for n in names if module_file(n) is not None and not self.is_library(n)]
 
     def is_neutral(self, module: str | None, is_code: bool) -> bool:
         """Whether objects of the module's types belong to whoever filled them.

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from cyclefree._change import Change, View
 from cyclefree._changes import change_for
+from cyclefree._data_changes import is_readers
 from cyclefree._feedback import Rows, cheapest_cut, find_cycle
 from cyclefree._kinds import kinds
 from cyclefree._labels import Label
@@ -58,7 +59,7 @@ class Explainer:
         self._objects = objects
         self._labels = labels
         self._ownership = Ownership(only)
-        self._stores = Stores()
+        self._stores = Stores(self._ownership.modules)
 
     def explain(self, example: NamedRows, ring: Ring, others: Iterable[NamedRows]) -> Explained:
         """Name the kind of a shape, and find its remedy.
@@ -75,6 +76,8 @@ class Explainer:
         view = View(
             self._objects, self._labels, ties, self._stores, self._ownership, modules, order
         )
+        if not view.users:  # but the reader may have put attributes into a library's objects
+            view.users = any(is_readers(view, tie) for tie in ties.all if tie.kind == "attr")
         shape = _Shape(self, ties, view, rows, order, numbers)
         graphs = [rows, *[ties.rows(other)[0] for other in others]]
         libraries = {
@@ -260,7 +263,7 @@ class _Shape:
         recipe = recipe_for(modules, types | names, names)
         if recipe is not None:
             proven = self._frees(recipe, graphs)
-            reason = recipe.reason + (f"; {CHECKED}" if proven else "")
+            reason = recipe.reason.rstrip(".") + (f"; {CHECKED}" if proven else "")
             return Remedy(recipe.text, reference, proven, reason, marks, advice)
         if cut and all(tie.detail == "__traceback__" for tie in theirs):
             caught = sorted({tie.reference.partition(".")[0] for tie in theirs})
@@ -282,13 +285,15 @@ class _Shape:
 
     def _frees(self, recipe: Recipe, graphs: Sequence[Rows]) -> bool:
         """Whether no cycle is left without what a recipe has the library let go of."""
+        wanted = frozenset(recipe.lets_go)
         gone = frozenset(
-            number
-            for number, tie in enumerate(self._ties.all)
-            if tie.detail in recipe.lets_go
-            or any(tie.reference.endswith("." + name) for name in recipe.lets_go)
+            [
+                number
+                for number, tie in enumerate(self._ties.all)
+                if not wanted.isdisjoint(tie.details) and not self._view.is_users(tie.source)
+            ]
         )
-        return bool(recipe.lets_go) and not any(find_cycle(rows, gone) for rows in graphs)
+        return bool(gone) and not any(find_cycle(rows, gone) for rows in graphs)
 
     def _none(self) -> Remedy:
         return Remedy(

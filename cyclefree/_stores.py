@@ -11,6 +11,7 @@ from __future__ import annotations
 import _tracemalloc  # the module in C: tracemalloc itself takes long to import
 import dis
 import gc
+import sys
 import tokenize
 from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FunctionType
@@ -30,12 +31,16 @@ from cyclefree._definitions import (
 __all__ = ["Site", "Stores", "allocated_at", "local_sites", "shown_sites"]
 
 _SOURCE_LIMIT = 2_000_000
+_SOURCES_LIMIT = 30_000_000  # characters of source to search for a report
 _WRAPPED = 64  # referents up to which an object in a class body is taken for a decorator's wrapper
 
 # What puts an item into a container, by the name of its method.
 _ADDING = frozenset(
     ("add", "append", "appendleft", "extend", "insert", "put", "push", "setdefault", "update")
 )
+_dict_offset = type.__dict__["__dictoffset__"].__get__
+_MANAGED_DICT = 1 << 4  # Py_TPFLAGS_MANAGED_DICT, from 3.11 on
+
 _SETTERS = frozenset(("setattr", "__setattr__", "__dict__"))
 _STORES_LOCAL = frozenset(
     ("STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_FAST_STORE_FAST", "STORE_FAST_LOAD_FAST")
@@ -67,11 +72,17 @@ class Stores:
     """Where references are stored; remembers what it has read, so make one for a report.
 
     Holds code objects and strings, no object of the program.
+
+    Args:
+        everywhere: lists the modules to search for what is stored nowhere else.
     """
 
-    __slots__ = ("_codes", "_modules", "_sites")
+    __slots__ = ("_codes", "_everywhere", "_left", "_modules", "_sites", "_texts")
 
-    def __init__(self) -> None:
+    def __init__(self, everywhere: Callable[[], list[str]] = list) -> None:
+        self._everywhere = everywhere
+        self._texts: dict[str, str] = {}
+        self._left = _SOURCES_LIMIT
         self._codes: dict[int, list[tuple[CodeType, str]]] = {}
         self._modules: dict[str, list[tuple[CodeType, str]]] = {}
         self._sites: dict[tuple[int, str], tuple[type, tuple[Site, ...]]] = {}
@@ -135,13 +146,43 @@ class Stores:
             if owner is None and (sites or field):
                 owner, constants = base, sites
         for module in dict.fromkeys(filter(None, [module_of(cls), *modules])):
-            sites = _each(
-                module, self._module_codes(module), lambda code: _attribute_lines(code, name)
-            )
-            telling = tuple([site for site in sites if not site.constant])
+            telling = self._telling(module, name)
             if telling:
                 return owner or cls, telling
+        # Another module of its package did, or somebody else: a visitor into a library's tree.
+        if owner is None and namespace_has_room(cls):
+            for module in self._elsewhere(module_of(cls), f".{name}"):
+                telling = self._telling(module, name)
+                if telling:
+                    return cls, telling
         return owner or cls, field or constants
+
+    def _telling(self, module: str, name: str) -> tuple[Site, ...]:
+        """Find where a module stores an attribute, unless it is a constant."""
+        codes = self._module_codes(module)
+        sites = _each(module, codes, lambda code: _attribute_lines(code, name, others=True))
+        return tuple([site for site in sites if not site.constant])
+
+    def _elsewhere(self, module: str | None, text: str) -> list[str]:
+        """List modules in whose source a text is: of a module's package, then of the user."""
+        package = f"{(module or '').partition('.')[0]}."
+        near = [n for n in list(sys.modules) if type(n) is str and n.startswith(package)]
+        found = []
+        for name in dict.fromkeys([*near, *self._everywhere()]):
+            source = self._texts.get(name)
+            if source is None:
+                source = self._texts[name] = self._read(name)
+            if text in source:
+                found.append(name)
+        return found
+
+    def _read(self, module: str) -> str:
+        """Read a module's source, until all that was read is too much."""
+        if self._left <= 0:
+            return ""
+        source = _source(module_file(module))
+        self._left -= len(source)
+        return source
 
     def _class_codes(self, cls: type) -> list[tuple[CodeType, str]]:
         """List the code of the functions in a class's body, nested ones too, and its name."""
@@ -164,10 +205,8 @@ class Stores:
             path = module_file(module)
             if path is not None:
                 try:
-                    with tokenize.open(path) as file:
-                        text = file.read(_SOURCE_LIMIT)
-                    code = compile(text, path, "exec", dont_inherit=True)
-                except (OSError, SyntaxError, ValueError, MemoryError, RecursionError):
+                    code = compile(_source(path), path, "exec", dont_inherit=True)
+                except (SyntaxError, ValueError, MemoryError, RecursionError):
                     pass
                 else:
                     found = _nested(code, "")
@@ -256,6 +295,23 @@ def _nested(code: CodeType, name: str) -> list[tuple[CodeType, str]]:
     return found
 
 
+def namespace_has_room(cls: type) -> bool:
+    """Whether instances of a class take attributes that it knows nothing of."""
+    return bool(_dict_offset(cls) or flags_of(cls) & _MANAGED_DICT)
+
+
+def _source(path: str | None) -> str:
+    """Read a source file; empty where it can't be read or is too long to be a person's."""
+    if path is None:
+        return ""
+    try:
+        with tokenize.open(path) as file:
+            text = file.read(_SOURCE_LIMIT + 1)
+    except (OSError, SyntaxError, ValueError):
+        return ""
+    return text if len(text) <= _SOURCE_LIMIT else ""
+
+
 # --- bytecode --------------------------------------------------------------------------------
 
 _Lines = Iterator[tuple[int, bool]]  # a line, and whether a constant is stored there
@@ -295,15 +351,23 @@ def _operands(ins: dis.Instruction) -> tuple[object, ...]:
     return value if type(value) is tuple else (value,)
 
 
-def _attribute_lines(code: CodeType, name: str) -> _Lines:
-    """Yield where code stores an attribute, also by `setattr` with its name."""
+def _attribute_lines(code: CodeType, name: str, others: bool = False) -> _Lines:
+    """Yield where code stores an attribute, also by `setattr` with its name.
+
+    Args:
+        code: the code.
+        name: the attribute.
+        others: pass over what methods store in their own object: it is of another class.
+    """
     if name in code.co_names:
         instructions = _instructions(code)
         for at, (line, ins) in enumerate(instructions):
             if ins.opname == "STORE_ATTR" and ins.argval == name:
                 # Before it stand what is stored and, pushed last, the object that gets it.
+                owner = instructions[at - 1][1] if at else ins
                 before = instructions[at - 2][1] if at > 1 else ins
-                yield line, before.opname == "LOAD_CONST"
+                if not (others and _operands(owner)[-1] == "self"):
+                    yield line, before.opname == "LOAD_CONST"
     elif name in code.co_consts and not _SETTERS.isdisjoint(code.co_names):
         setting: set[int] = set()
         for line, ins in _instructions(code):

@@ -90,6 +90,8 @@ class Tie:
         kind: kind of the references, as in `_references`; "class" for those to one class,
             "suspended" for those of one generator.
         detail: the attribute, local or variable.
+        details: all of them, for the references of a generator; containers have those of what
+            holds them.
         reference: what texts call it, ``"OrderLine.order"``.
         owner: the class that stores the attribute, for references of instances; else None.
         source: position of one object that refers.
@@ -102,6 +104,7 @@ class Tie:
     __slots__ = (
         "count",
         "detail",
+        "details",
         "holder",
         "kind",
         "older",
@@ -121,6 +124,7 @@ class Tie:
         self.count = 0
         self.older = 0
         self.holder: Tie | None = None
+        self.details: set[str] = {detail} if type(detail) is str else set()
 
 
 _Key = tuple[str, str]
@@ -208,6 +212,8 @@ class Ties:
             if alike:
                 self._known[id(self._labels[position]), kind, detail] = number  # type: ignore[index]
         tie = self.all[number]
+        if tie.kind == "suspended" and type(detail) is str:
+            tie.details.add(detail)
         tie.count += 1
         tie.older += target < position
         referred = self._objects[target]
@@ -240,6 +246,8 @@ class Ties:
             tie = Tie(kind, detail, reference, position)
             tie.owner = owner
             tie.holder = roles.get(position)
+            if tie.holder is not None:
+                tie.details |= tie.holder.details
             self.all.append(tie)
         return number
 
