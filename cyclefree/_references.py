@@ -38,6 +38,8 @@ __all__ = [
 ]
 
 _KEY_LIMIT = 40
+# Numbers from here on are identities of objects more often than not, and texts have none.
+_LIKE_AN_ADDRESS = 1 << 40
 _PLAIN_KEYS = frozenset(map(id, (str, int, bytes, bool, float, type(None))))
 
 _FRAMES_OF_SUSPENDED = frozenset(("gi_frame", "cr_frame", "ag_frame"))
@@ -91,6 +93,8 @@ def _format_key(key: object) -> str:
         # A huge int has no repr (ValueError) and a long string needs none.
         if type(key) is str or type(key) is bytes:
             key = key[: _KEY_LIMIT + 1]
+        elif type(key) is int and abs(key) > _LIKE_AN_ADDRESS:
+            return "<int>"
         try:
             text = repr(key)
         except ValueError:

@@ -245,7 +245,7 @@ class _Survey:
                 shape.hanging[label.shown] = shape.hanging.get(label.shown, 0) + 1
             else:
                 shape.members[label.shown] = shape.members.get(label.shown, 0) + 1
-                if label.module is not None:
+                if label.module is not None and _is_dotted_name(label.module):
                     shape.modules.add(label.module)
 
     def _cycle(self, shape: _Shape, once: bool) -> Cycle:
@@ -338,6 +338,11 @@ class _Survey:
             default=0,
         )
         return ring[first:] + ring[:first]
+
+
+def _is_dotted_name(module: str) -> bool:
+    """Tell a module's name from what templates put in its place, such as an address."""
+    return all(map(str.isidentifier, module.split(".")))
 
 
 def _may_carry(obj: object) -> bool:

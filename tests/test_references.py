@@ -337,3 +337,10 @@ def test_carriers() -> None:
     assert not carrier("attr", "registry", {})
     assert not carrier("key", "__dict__", {})
     assert not carrier("attr", "__dict__", collections.OrderedDict())
+
+
+def test_a_key_that_may_be_an_address_is_not_shown() -> None:
+    """Dictionaries by identity are common, and texts show no addresses; other numbers stay."""
+    assert format_name("key", 1 << 45) == "[<int>]"
+    assert format_name("key", -(1 << 45)) == "[<int>]"
+    assert format_name("key", 1_700_000_000) == "[1700000000]"

@@ -16,6 +16,7 @@ from applying import applied
 from remedy_programs import PROGRAMS, Program
 
 from cyclefree import Cycle, CycleReport, assert_no_cycles, cycle_scope
+from cyclefree._definitions import module_of
 
 
 @pytest.fixture
@@ -75,6 +76,16 @@ def test_the_remedy_applied_leaves_no_cycle(program: Program, place: Path) -> No
     gc.collect()
     assert_no_cycles(mended.run)()
     gc.collect()
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+def test_a_report_keeps_nothing_alive(program: Program, place: Path) -> None:
+    """When the program's own collection has run, no object of its classes is left."""
+    module = loaded(place, program.name, program.source)
+    report = looked_at(module)
+    gc.collect()
+    assert not [o for o in gc.get_objects() if module_of(type(o)) == module.__name__]
+    assert report
 
 
 # --- texts ---------------------------------------------------------------------------------------

@@ -622,3 +622,14 @@ def test_where_an_object_was_made_is_told_when_tracemalloc_traces() -> None:
     assert made is not None
     assert made.endswith(f"test_shapes.py:{line}")
     assert f"made at {made}" in str(report.report)
+
+
+def test_a_module_without_a_name_is_left_out() -> None:
+    """Templates give their functions a module with an address in it: no report names that."""
+    namespace = {"__name__": "memory:0x7fd05737dc50"}
+    exec("def outer():\n    def walk(): return walk\n    return walk", namespace)
+    outer: Any = namespace["outer"]
+    with cycle_scope() as report:
+        outer()
+    (cycle,) = report.report
+    assert "memory:0x7fd05737dc50" not in cycle.modules
