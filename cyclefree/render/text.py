@@ -101,7 +101,11 @@ def _shape(number: int, cycle: Cycle) -> Iterator[Line]:
     if cycle.hanging:
         types += f"   hanging off it: {_types(cycle.hanging)}"
     yield Line((f"    {types}", ""))
-    if cycle.remedy is not None:
+    if cycle.once:
+        yield Line(
+            ("    fix: ", "fix"), ("not needed: what an import leaves once does not pile up", "")
+        )
+    elif cycle.remedy is not None:
         yield from _fix(cycle.remedy)
 
 

@@ -19,6 +19,7 @@ from cyclefree.reports import (
     Edge,
     ObjectSummary,
     Reference,
+    Remedy,
     most_frequent_first,
     ordered,
 )
@@ -75,6 +76,95 @@ load_order() left 6 objects (1,144 bytes) that only the cyclic gc can free
     )
 
 
+WEAK = Remedy(
+    text="in class OrderLine:  order = weak_attribute()",
+    reference="OrderLine.order",
+    proven=True,
+    reason=(
+        "checked: no cycle of this shape remains; Order must then be held by its user, or it dies "
+        "with its last strong reference"
+    ),
+    marks=(2,),
+    advice="make this one weak",
+)
+MENDED = dataclasses.replace(
+    ORDER,
+    kind="instances that refer to each other",
+    references=(
+        *ORDER.references[:2],
+        Reference(2, 0, ".order", "shop/models.py:24, OrderLine.__init__"),
+    ),
+    remedy=WEAK,
+)
+
+
+def test_the_text_of_the_design_with_its_remedy() -> None:
+    """The guilty reference is marked and has its line; below stands what to write, and why."""
+    assert (
+        str(report_of(MENDED))
+        == """\
+load_order() left 6 objects (1,144 bytes) that only the cyclic gc can free
+
+#1  2 of these   c3c4b619   instances that refer to each other
+    ┌▶ Order                    shop/models.py:8
+    │    .lines                 list
+    │    [0]
+    │  OrderLine                shop/models.py:21
+    │    .order                 ◀─ make this one weak: stored at shop/models.py:24, OrderLine.__init__
+    └─ back to Order
+    in the cycle: 2 Order, 2 OrderLine, 2 list
+    fix: in class OrderLine:  order = weak_attribute()      (checked: no cycle of this shape
+         remains; Order must then be held by its user, or it dies with its last strong reference)"""
+    )
+
+
+def test_several_changes_stand_below_each_other() -> None:
+    """Each change has its own line, and the reason comes after the last."""
+    remedy = dataclasses.replace(WEAK, text="one change\nanother change", reason="checked")
+    lines = format_report(report_of(with_cycle(remedy=remedy))).splitlines()
+    assert lines[-3:] == ["    fix: one change", "         another change", "         (checked)"]
+
+
+def test_a_mark_without_a_line() -> None:
+    """Where nobody knows what stored the reference, it is marked all the same."""
+    text = format_report(report_of(with_cycle(remedy=WEAK)))
+    assert "    │    .order                 ◀─ make this one weak\n" in text
+
+
+def test_a_container_that_is_marked_keeps_its_type() -> None:
+    """The type of the container comes first, then what to do with the reference to it."""
+    remedy = dataclasses.replace(WEAK, marks=(0,), advice="delete this local")
+    text = format_report(report_of(with_cycle(remedy=remedy)))
+    assert "    │    .lines                 list  ◀─ delete this local\n" in text
+
+
+def test_where_objects_were_made() -> None:
+    """What tracemalloc knows stands beside where the class is defined."""
+    made = dataclasses.replace(ORDER.objects[0], created_at="shop/api.py:3")
+    listed = dataclasses.replace(ORDER.objects[1], created_at="shop/models.py:10")
+    objects = (made, listed, ORDER.objects[2])
+    text = format_report(report_of(with_cycle(objects=objects)))
+    assert "┌▶ Order                    shop/models.py:8, made at shop/api.py:3\n" in text
+    assert ".lines                 list, made at shop/models.py:10\n" in text
+
+
+def test_colour_underlines_what_is_to_be_changed() -> None:
+    """With rich, the guilty reference is underlined and nothing else is."""
+    pytest.importorskip("rich")
+    lines = format_report(report_of(MENDED), colour=True).splitlines()
+    underlined = [line for line in lines if re.search(r"\x1b\[(\d+;)*4(;\d+)*m", line)]
+    assert len(underlined) == 1
+    assert re.search(r"4(;\d+)*m\.order\x1b", underlined[0])
+
+
+def test_parts_of_classes_are_not_listed() -> None:
+    """What every class is made of says nothing about this one; it is in the data."""
+    edges = (Edge("type", ".__mro__", "tuple", 1), Edge("type", ".rows", "list", 1))
+    text = format_report(report_of(with_cycle(edges=edges)))
+    assert "also in the cycle: type.rows → list" in text
+    assert "__mro__" not in text
+
+
 def test_no_cycles() -> None:
     """Nothing found is one line."""
     assert format_report(report_of()) == "load_order() left no reference cycles"
@@ -82,8 +172,9 @@ def test_no_cycles() -> None:
 
 def test_once() -> None:
     """A shape from the imports says so."""
-    heading = format_report(report_of(with_cycle(once=True))).splitlines()[2]
-    assert heading == "#1  2 of these   c3c4b619   once, while modules were imported"
+    lines = format_report(report_of(with_cycle(once=True, remedy=WEAK))).splitlines()
+    assert lines[2] == "#1  2 of these   c3c4b619   once, while modules were imported"
+    assert lines[-1] == "    fix: not needed: what an import leaves once does not pile up"
 
 
 def test_live() -> None:
