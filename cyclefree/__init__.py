@@ -16,7 +16,8 @@ The rooms, from the ground up. Each imports only from those above it (tests/test
     _attributes, _c_members, _references   what references are called
     _window                              what was born since a moment
     _garbage, _graph                     trial deletion; components and rings
-    _labels, _libraries, _stores         what is told of an object; whose it is; where it is stored
+    _labels, _libraries                  what is told of an object; whose it is
+    _stores, _stored_lines               where references are stored
     _ties, _kinds, _feedback             references by what would change them; the cheapest to cut
     _change, _changes, _data_changes, _code_changes   what can be changed, and how to write it
     _recipes, _remedies                  ways round a library's cycles; the proven remedy

@@ -10,9 +10,9 @@ from cyclefree._definitions import module_of
 from cyclefree._labels import Label
 from cyclefree._libraries import Ownership
 from cyclefree._stores import Site, Stores
-from cyclefree._ties import METHOD, TRACEBACK, Tie, Ties
+from cyclefree._ties import INSTANCE, METHOD, TRACEBACK, Tie, Ties
 
-__all__ = ["EACH", "LIBRARY", "Change", "Sites", "View"]
+__all__ = ["EACH", "LIBRARY", "Change", "Sites", "View", "weakref_offset"]
 
 EACH = 20
 """Cost of any change: fewer changes are better, but three back-references weakened are better than
@@ -22,6 +22,9 @@ LIBRARY = 5_000
 """Cost of a change in code that isn't the reader's: only where there is no other. Not asked for
 where nothing is the reader's, so that the library's own back-references are still told."""
 
+
+weakref_offset = type.__dict__["__weakrefoffset__"].__get__
+_item_size = type.__dict__["__itemsize__"].__get__
 
 Sites = Callable[[], tuple[Site, ...]]
 """Finds where a reference is stored; called for the changes that are chosen only."""
@@ -98,10 +101,40 @@ class View:
         """Whether a class is a library's."""
         return self.ownership.is_library(module_of(cls))
 
+    def is_librarys(self, tie: Tie) -> bool:
+        """Whether a library alone stores the attribute that a tie is about."""
+        if tie.owner is None or not self.is_library_class(tie.owner):
+            return False
+        return not self.attribute_sites(tie)  # users put attributes into its objects, too
+
+    def is_readers(self, tie: Tie) -> bool:
+        """Whether an attribute is of the reader's class, or put into an object of a library."""
+        return tie.owner is not None and not self.is_librarys(tie)
+
+    def weakly_held(self, tie: Tie) -> list[type] | None:
+        """List the classes that a tie leads to, which need a slot for weak references at most.
+
+        Returns:
+            None where there is another object among them, one that only carries others, as
+            `functools.partial` does (it would die), or one that no weak reference can be made to.
+        """
+        classes: list[type] = []
+        for target in tie.targets.values():
+            label, cls = self.labels[target], type(self.objects[target])
+            if self.ties.sort(target) != INSTANCE or self.ownership.is_neutral(
+                label.module, label.is_code
+            ):
+                return None
+            # Of varying size (from tuple, int, bytes) it can't have that slot.
+            if not weakref_offset(cls) and (self.is_library_class(cls) or _item_size(cls)):
+                return None
+            classes.append(cls)
+        return classes
+
     def attribute_sites(self, tie: Tie) -> tuple[Site, ...]:
         """Find where the attribute that a tie is about is stored."""
         source = type(self.objects[tie.source])
-        return self.stores.attribute(source, str(tie.detail), self.modules)[1]
+        return self._to_edit(self.stores.attribute(source, str(tie.detail), self.modules)[1])
 
     def entry_sites(self, tie: Tie) -> tuple[Site, ...]:
         """Find where something is put into the container that a tie is about."""
@@ -109,4 +142,8 @@ class View:
         if holder is None or holder.owner is None:
             return ()
         source = type(self.objects[holder.source])
-        return self.stores.item(source, str(holder.detail), self.modules)
+        return self._to_edit(self.stores.item(source, str(holder.detail), self.modules))
+
+    def _to_edit(self, sites: tuple[Site, ...]) -> tuple[Site, ...]:
+        """Leave out the places in libraries, where nobody can change anything."""
+        return tuple([site for site in sites if not self.ownership.is_library(site.module)])

@@ -22,12 +22,12 @@ def change_for(view: View, tie: Tie) -> Change | None:
         return suspended(view, tie)
     sort = view.ties.sort(tie.source)
     targets = {view.ties.sort(target) for target in tie.targets.values()}
-    if targets == {METHOD}:
-        return method(view, tie)
     if tie.kind == "local":
         return local(view, tie, targets)
+    if targets == {METHOD}:
+        return method(view, tie)
     if tie.kind == "closure":
-        return closure(view, tie, targets)
+        return closure(view, tie)
     if sort == EXCEPTION and tie.detail == "__traceback__":
         return traceback(view, tie)
     if sort == CONTAINER or tie.kind in ("key", "item", "member"):

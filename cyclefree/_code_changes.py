@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from types import CodeType, MethodType
+from typing import cast
 
-from cyclefree._change import EACH, Change, View
+from cyclefree._change import EACH, Change, View, weakref_offset
 from cyclefree._definitions import code_of, module_of, package_of, shown_path, type_name
 from cyclefree._stores import Site, local_sites
-from cyclefree._ties import EXCEPTION, FUNCTION, INSTANCE, TRACEBACK, Tie
+from cyclefree._ties import EXCEPTION, FUNCTION, TRACEBACK, Tie
 
 __all__ = ["closure", "local", "made_class", "method", "suspended", "traceback"]
 
@@ -24,13 +25,11 @@ def method(view: View, tie: Tie) -> Change | None:
     """Hold a bound method weakly."""
     methods = [view.objects[target] for target in tie.targets.values()]
     bound = methods[0]
-    if any(code_of(each) is None for each in methods):  # of a builtin type
-        return None
+    if any(code_of(each) is None for each in methods):
+        return _builtin_method(view, tie, bound)
     owner = tie.owner
     mine = owner is not None and not view.is_library_class(owner)
-    if tie.kind == "local":
-        text = f"delete the local {tie.detail!r} when done with it"
-    elif mine and owner and all(_method_self(m) is view.objects[tie.source] for m in methods):
+    if mine and owner and all(_method_self(m) is view.objects[tie.source] for m in methods):
         text = (
             f"in class {type_name(owner)}:  self.{tie.detail} = WeakCallback(self.{_name(bound)})"
         )
@@ -65,18 +64,32 @@ def _whose(bound: object) -> str:
     return type_name(type(_method_self(bound)))
 
 
-def closure(view: View, tie: Tie, targets: set[int]) -> Change | None:
-    """Lift a recursive function out; close over a weak reference."""
-    code = code_of(view.objects[tie.source])
-    if code is None:
+def _builtin_method(view: View, tie: Tie, bound: object) -> Change | None:
+    """Do without keeping a method of a builtin type."""
+    if type(bound) is MethodType:  # of something that is no function: nobody knows its name
         return None
+    library = view.is_librarys(tie)
+    return Change(
+        cost=EACH + 10 + view.library_cost * library,
+        advice="leave this out",
+        text=f"call x.{bound.__name__}() where you need it, and keep no method in {tie.reference}",  # type: ignore[attr-defined]
+        sites=partial(view.attribute_sites if tie.owner else view.entry_sites, tie),
+        library=library,
+    )
+
+
+def closure(view: View, tie: Tie) -> Change:
+    """Lift a recursive function out; close over a weak reference."""
+    code = cast(CodeType, code_of(view.objects[tie.source]))  # only functions have closures
     called = view.called(tie.source, code)
     outer, _, inner = called.rpartition(".")
+    outer = f"{outer}()" if outer else "the function around it"
     is_lambda = inner.startswith("<")
-    if targets == {INSTANCE}:
+    weak = (held := view.weakly_held(tie)) is not None and all(map(weakref_offset, held))
+    if weak:
         advice, cost = "close over this weakly", 30
         text = (
-            f"in {outer}():  ref = weakref.ref({tie.detail}) before "
+            f"in {outer}:  ref = weakref.ref({tie.detail}) before "
             f"{'the lambda' if is_lambda else f'{inner}()'} is made, and ref() in place of "
             f"{tie.detail} inside it"
         )
@@ -89,7 +102,7 @@ def closure(view: View, tie: Tie, targets: set[int]) -> Change | None:
     else:
         advice, cost = "lift this function out", 20
         text = (
-            f"lift {_together(view, inner)} out of {outer}() to module level, and give it what it "
+            f"lift {_together(view, inner)} out of {outer} to module level, and give it what it "
             "uses as arguments"
         )
     library = view.is_library(tie.source)
@@ -98,6 +111,7 @@ def closure(view: View, tie: Tie, targets: set[int]) -> Change | None:
         advice=advice,
         text=text,
         sites=lambda: (_start(code, called),),
+        weak=weak,
         library=library,
     )
 
@@ -172,16 +186,17 @@ def _is_kept_by_reader(view: View, tie: Tie) -> bool:
     return holder is not None and _is_kept_by_reader(view, holder)
 
 
-def suspended(view: View, tie: Tie) -> Change | None:
+def suspended(view: View, tie: Tie) -> Change:
     """Close a generator or coroutine, which lets go of all that it holds."""
-    code = code_of(view.objects[tie.source])
-    if code is None:
-        return None
+    code = cast(CodeType, code_of(view.objects[tie.source]))  # no generator is without
     called = view.called(tie.source, code)
     held = [
         holder
         for holder in view.ties.all
-        if holder.kind == "attr" and holder.owner and tie.source in holder.targets.values()
+        if holder.kind == "attr"
+        and holder.owner
+        and tie.source in holder.targets.values()
+        and not view.is_librarys(holder)
     ]
     what = f"{held[0].reference}, the {_word(code)} {called}()," if held else f"{called}()"
     closing = "await its aclose()" if code.co_flags & _ASYNC_GENERATOR else "call its close()"

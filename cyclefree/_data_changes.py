@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from functools import partial
+from types import MemberDescriptorType
+from typing import Any
 
-from cyclefree._change import EACH, Change, View
-from cyclefree._definitions import derives, namespace_of, type_name
-from cyclefree._stores import namespace_has_room
-from cyclefree._ties import CONTAINER, EXCEPTION, FRAME, INSTANCE, TRACEBACK, Tie
+from cyclefree._change import EACH, Change, View, weakref_offset
+from cyclefree._definitions import derives, mro_of, namespace_of, type_name
+from cyclefree._ties import CONTAINER, EXCEPTION, FRAME, TRACEBACK, Tie
 
-__all__ = ["attribute", "entry", "is_readers"]
+__all__ = ["attribute", "entry"]
 
 # Names that tell which way ownership goes, where ages and containers don't.
 _BACK = frozenset(
@@ -28,8 +30,6 @@ _FORTH = frozenset(
 )
 _WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
-_weakref_offset = type.__dict__["__weakrefoffset__"].__get__
-
 
 def attribute(view: View, tie: Tie, targets: set[int]) -> Change | None:
     """Make an attribute weak, or keep less in it."""
@@ -37,7 +37,7 @@ def attribute(view: View, tie: Tie, targets: set[int]) -> Change | None:
     owner = tie.owner
     if owner is None:
         return None
-    library = not is_readers(view, tie)
+    library = view.is_librarys(tie)
     sites = partial(view.attribute_sites, tie)
     cost = EACH + view.library_cost * library
     if name == "__dict__":
@@ -56,31 +56,18 @@ def attribute(view: View, tie: Tie, targets: set[int]) -> Change | None:
             sites,
             library=library,
         )
-    kinds = [type(view.objects[target]) for target in tie.targets.values()]
-    if targets != {INSTANCE} or any(_carries(view, at) for at in tie.targets.values()):
-        return None
-    closed = [cls for cls in kinds if not _weakref_offset(cls)]
-    if any(
-        view.is_library_class(cls) or derives(cls, tuple) or derives(cls, int) for cls in closed
-    ):
+    kinds = view.weakly_held(tie)
+    if kinds is None:
         return None
     if view.is_library_class(owner):
         text = f"store weakref.proxy(…) in {tie.reference}"
     else:
         text = _weak_attribute(owner, type(view.objects[tie.source]), name, kinds[0])
-    for cls in closed:
-        text += f', and "__weakref__" in the __slots__ of {type_name(cls)}'
+    for cls in kinds:
+        if not weakref_offset(cls):
+            text += f', and "__weakref__" in the __slots__ of {type_name(cls)}'
     cost += _direction(tie, name)
     return Change(cost, "make this one weak", text, sites, weak=True, library=library)
-
-
-def is_readers(view: View, tie: Tie) -> bool:
-    """Whether an attribute is the reader's: of a class, or put into an object of a library."""
-    if tie.owner is None:
-        return False
-    if not view.is_library_class(tie.owner):
-        return True
-    return any(not view.ownership.is_library(site.module) for site in view.attribute_sites(tie))
 
 
 def _text_kept(reference: str, targets: set[int]) -> str:
@@ -108,29 +95,44 @@ def _direction(tie: Tie, name: str) -> int:
     return 15 if 2 * tie.older >= tie.count else 50
 
 
-def _carries(view: View, position: int) -> bool:
-    """Whether an object only carries others, as `functools.partial` does: it would die."""
-    label = view.labels[position]
-    return view.ownership.is_neutral(label.module, label.is_code)
-
-
 def _weak_attribute(owner: type, source: type, name: str, target: type) -> str:
     """Write an attribute down as a weak one."""
     own = namespace_of(owner)
     intro = f"in class {type_name(owner)}:  "
-    annotations = own.get("__annotations__") if "__dataclass_fields__" in own else None
-    if type(annotations) is dict and name in annotations:
+    fields = own.get("__dataclass_fields__")
+    if "__attrs_attrs__" in own or derives(source, tuple):
+        return f"{intro}store weakref.ref(…) in {name}"
+    if type(fields) is dict and name in fields:
         if "__slots__" in own:  # made by dataclass(slots=True)
             return f"{intro}store weakref.ref(…) in {name}, as a slot of a dataclass can't be weak"
-        return f"{intro}{name}: {type_name(target)} | None = weak_attribute()"
-    if derives(source, tuple):
-        return f"{intro}store weakref.ref(…) in {name}"
-    if not namespace_has_room(source):
-        return (
-            f'{intro}"_{name}" in place of "{name}" in __slots__, and  '
-            f'{name} = weak_attribute(slot="_{name}")'
-        )
-    return f"{intro}{name} = weak_attribute()"
+        text = f"{intro}{name}: {type_name(target)} | None = weak_attribute()"
+        return f"{text}, after the fields without a default" if _leads(fields, name) else text
+    for base in mro_of(source):
+        if type(namespace_of(base).get(name)) is MemberDescriptorType:
+            name = _unmangled(base, name)
+            slot = f"{name}_ref" if name.startswith("_") else f"_{name}"
+            return (
+                f'in class {type_name(base)}:  "{slot}" in place of "{name}" in __slots__, and  '
+                f'{name} = weak_attribute(slot="{slot}")'
+            )
+    return f"{intro}{_unmangled(owner, name)} = weak_attribute()"
+
+
+def _unmangled(cls: type, name: str) -> str:
+    """Return a private attribute's name as the body of its class writes it."""
+    prefix = f"_{type_name(cls).rpartition('.')[2].lstrip('_')}"
+    return name.removeprefix(prefix) if name.startswith(prefix + "__") else name
+
+
+def _leads(fields: dict[str, Any], name: str) -> bool:
+    """Whether a field of a dataclass stands before one that has no default: it may have none."""
+    dataclasses = sys.modules["dataclasses"]
+    after = leads = False
+    for key, field in fields.items():
+        if after and type(field) is dataclasses.Field and field.init and not field.kw_only:
+            leads = leads or field.default is field.default_factory  # both are MISSING
+        after = after or key == name
+    return leads
 
 
 def entry(view: View, tie: Tie, targets: set[int]) -> Change | None:
@@ -148,16 +150,20 @@ def entry(view: View, tie: Tie, targets: set[int]) -> Change | None:
         library = _is_held_by_library(view, tie)
         cost = EACH + 80 + view.library_cost * library
         return Change(cost, "take this one out", text, sites, library=library)
-    kinds = [type(view.objects[target]) for target in tie.targets.values()]
-    if targets != {INSTANCE} or not all(map(_weakref_offset, kinds)):
+    kinds = view.weakly_held(tie)
+    if kinds is None or not all(map(weakref_offset, kinds)):
         return None
     # Only what the reader's own attribute or local holds can be made another container.
     holder = tie.holder
     own = holder is not None and (holder.owner is not None or holder.kind == "local")
+    written = role
+    if holder is not None and holder.kind == "local":
+        frame = view.labels[holder.source].summary(view.objects[holder.source]).name
+        written = f"in {frame}():  {holder.detail}"
     if own and derives(container, dict) and tie.kind == "key":
-        text = f"{role} = weakref.WeakValueDictionary()"
+        text = f"{written} = weakref.WeakValueDictionary()"
     elif own and derives(container, set):
-        text = f"{role} = weakref.WeakSet()"
+        text = f"{written} = weakref.WeakSet()"
     else:
         shown = " or ".join(dict.fromkeys(map(type_name, kinds)))
         where = role if own and not derives(container, tuple) else f"the {name}"
@@ -172,10 +178,7 @@ def _is_held_by_library(view: View, tie: Tie) -> bool:
     holder = tie.holder
     if holder is None:
         return view.is_library(tie.source)
-    if holder.kind == "attr" and holder.owner is not None:
-        return not is_readers(view, holder)
-    return (
-        view.is_library(holder.source)
-        if holder.holder is None
-        else _is_held_by_library(view, holder)
-    )
+    if holder.holder is not None:
+        return _is_held_by_library(view, holder)
+    # What a partial was given is not its own.
+    return view.is_library(holder.source) and (holder.kind != "attr" or view.is_librarys(holder))

@@ -183,16 +183,16 @@ def _own_functions(cls: type) -> Iterator[CodeType]:
     prefix = str.__str__(_qualname(cls)) + "."
     for value in list(namespace_of(cls).values()):
         if type(value) is FunctionType:
-            name = value.__qualname__
+            name = str.__str__(value.__qualname__)  # it may be of a class derived from str
             if name.startswith(prefix) and name == prefix + _code(value).co_name:
                 yield _code(value)
 
 
 def field_line(cls: type, name: str) -> str | None:
-    """Return where the body of a dataclass annotates a field, as `shop/models.py:9`."""
+    """Return where the body of a dataclass, or attrs class, annotates a field: `models.py:9`."""
     own = namespace_of(cls)
     path = module_file(module_of(cls))
-    if path is None or "__dataclass_fields__" not in own:
+    if path is None or not ("__dataclass_fields__" in own or "__attrs_attrs__" in own):
         return None
     outline = outline_of(path)
     ranges = outline.classes.get(str.__str__(_qualname(cls)), [])
@@ -227,7 +227,7 @@ def module_file(name: str | None) -> str | None:
 def module_path(name: str | None) -> str | None:
     """Return the file of a module that is imported, also of one in C."""
     module = sys.modules.get(name) if name is not None else None
-    if type(module) is not ModuleType:
+    if not derives(type(module), ModuleType):  # a lazy module is of a class of its own
         return None
     path = _module_dict(module).get("__file__")
     return path if type(path) is str else None

@@ -61,13 +61,12 @@ def kinds(rows: Rows, sorts: Sequence[int]) -> tuple[str, ...]:
     if functions:
         # Functions and what they close over are a recursion; with an instance among them they are
         # what it stores.
-        without = _in_cycles(rows, inside - functions)
-        closing = {at for at in inside - without if sorts[at] in (INSTANCE, EXCEPTION)}
-        if not closing or _in_cycles(rows, functions | containers):
+        if functions & _in_cycles(rows, functions | containers):
             found.append(_RECURSIVE)
-        if closing:
+        instances = {at for at in inside if sorts[at] in (INSTANCE, EXCEPTION)}
+        if any(functions & part and instances & part for part in _components(rows, inside)):
             found.append(_CLOSES_OVER)
-        inside = without
+        inside = _in_cycles(rows, inside - functions)
     others = {at for at in inside if sorts[at] != CONTAINER}
     if others:
         found.append(_INSTANCES if len(others) > 1 else _ONE_INSTANCE)
@@ -78,12 +77,17 @@ def kinds(rows: Rows, sorts: Sequence[int]) -> tuple[str, ...]:
 
 def _in_cycles(rows: Rows, inside: set[int]) -> set[int]:
     """Return those of the objects inside that are in a cycle of such objects."""
+    return set().union(*_components(rows, inside))
+
+
+def _components(rows: Rows, inside: set[int]) -> list[set[int]]:
+    """List the objects inside that reach each other, where there is a cycle of them."""
     plain = [
         [target for _, target in row if target in inside] if at in inside else []
         for at, row in enumerate(rows)
     ]
-    found: set[int] = set()
-    for component in strongly_connected(plain):
-        if len(component) > 1 or component[0] in plain[component[0]]:
-            found.update(component)
-    return found
+    return [
+        set(component)
+        for component in strongly_connected(plain)
+        if len(component) > 1 or component[0] in plain[component[0]]
+    ]

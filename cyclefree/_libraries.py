@@ -79,9 +79,8 @@ class Ownership:
         path = module_path(module) or module_path(top)
         if path is None:
             return top in sys.stdlib_module_names
-        return (
-            path_in_library(path) is not None or path_in_library(os.path.realpath(path)) is not None
-        )
+        # A link may lead to the user's own folder.
+        return path_in_library(os.path.realpath(path)) is not None
 
 
 def library_name(modules: Iterable[str]) -> str:

@@ -7,15 +7,17 @@ before 3.13, the qualified name of a function's code before 3.11.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import ast
 
-__all__ = ["Outline", "outline_of"]
+__all__ = ["Outline", "compiled_source", "outline_of", "source_of"]
 
 _SOURCE_LIMIT = 4_000_000
 _KEPT = 256
+_SILENT: Any = ("ignore", None, Warning, None, 0)  # a filter as `warnings.filters` has them
 
 _outlines: dict[str, Outline] = {}
 
@@ -37,19 +39,54 @@ def outline_of(path: str) -> Outline:
     if found is not None:
         return found
     import ast  # here: few programs need a class's line, and every import of ours would pay
-    import tokenize
 
     found = Outline()
-    try:
-        if os.path.getsize(path) <= _SOURCE_LIMIT:
-            with tokenize.open(path) as file:
-                _fill(found, ast.parse(file.read()))
-    except (OSError, SyntaxError, ValueError, MemoryError, RecursionError):
-        found = Outline()
+    tree = compiled_source(path, ast.PyCF_ONLY_AST)
+    if tree is not None:
+        _fill(found, tree)
     if len(_outlines) >= _KEPT:
         _outlines.clear()
     _outlines[path] = found
     return found
+
+
+def source_of(path: str) -> str | None:
+    """Read a source file; None where it can't be read or is too long to be a person's."""
+    import tokenize  # here: see `outline_of`
+
+    try:
+        if os.path.getsize(path) > _SOURCE_LIMIT:
+            return None
+        with tokenize.open(path) as file:
+            return file.read()
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def compiled_source(path: str, flags: int = 0) -> Any:
+    """Compile a source file without running it or showing its warnings.
+
+    Args:
+        path: the file.
+        flags: those of `compile`; ``ast.PyCF_ONLY_AST`` for the tree.
+
+    Returns:
+        The code or the tree; None where the file can't be read or compiled.
+    """
+    text = source_of(path)
+    if text is None:
+        return None
+    # The program has shown the warnings of its source when it was imported; shown once more they
+    # would run its `showwarning`. Not `catch_warnings`, which puts another list in place: if two
+    # threads overlap, the wrong one can stay. test_warnings_are_not_shown guards it.
+    filters: list[Any] = warnings.filters  # type: ignore[assignment]
+    filters.insert(0, _SILENT)
+    try:
+        return compile(text, path, "exec", flags, dont_inherit=True)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    finally:
+        filters.remove(_SILENT)
 
 
 def _fill(outline: Outline, tree: ast.Module) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import gc
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
-from types import CellType, FrameType, ModuleType
+from types import CellType, FrameType, FunctionType, ModuleType
 
 from cyclefree._attributes import HEAP_TYPE, MISSING, Attributes, Claims, Named, flags_of
 from cyclefree._c_members import (
@@ -197,6 +197,8 @@ class Namer:
             kind, detail, target = named
             if not carrier(kind, detail, target):
                 folded.append(named)
+            elif type(target) is tuple and type(source) is not FunctionType:
+                folded.append(named)  # what somebody calls __closure__ may hold anything
             elif type(target) is dict:
                 for entry in _references_of_dict(target):
                     if entry[0] == "key" and type(entry[1]) is str:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from cyclefree._change import Change, View
 from cyclefree._changes import change_for
-from cyclefree._data_changes import is_readers
 from cyclefree._feedback import Rows, cheapest_cut, find_cycle
 from cyclefree._kinds import kinds
 from cyclefree._labels import Label
@@ -77,7 +76,7 @@ class Explainer:
             self._objects, self._labels, ties, self._stores, self._ownership, modules, order
         )
         if not view.users:  # but the reader may have put attributes into a library's objects
-            view.users = any(is_readers(view, tie) for tie in ties.all if tie.kind == "attr")
+            view.users = any(view.is_readers(tie) for tie in ties.all if tie.kind == "attr")
         shape = _Shape(self, ties, view, rows, order, numbers)
         graphs = [rows, *[ties.rows(other)[0] for other in others]]
         libraries = {
@@ -276,8 +275,9 @@ class _Shape:
                 marks=marks,
                 advice="drop this traceback",
             )
+        what = "no reference to change" if self._view.users else "nothing"
         text = (
-            f"{library} makes this cycle, and nothing in it is yours: make what it belongs to once "
+            f"{library} makes this cycle, and {what} in it is yours: make what it belongs to once "
             "and reuse it where you can, or tell its authors"
         )
         reason = f"closed by {_some(theirs)}" if theirs else "no single cause found"

@@ -9,12 +9,10 @@ the source is compiled again, and not executed.
 from __future__ import annotations
 
 import _tracemalloc  # the module in C: tracemalloc itself takes long to import
-import dis
 import gc
 import sys
-import tokenize
 from collections.abc import Callable, Iterable, Iterator
-from types import CodeType, FunctionType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import NamedTuple
 
 from cyclefree._attributes import HEAP_TYPE, flags_of
@@ -27,24 +25,21 @@ from cyclefree._definitions import (
     shown_path,
     type_name,
 )
+from cyclefree._outlines import compiled_source, source_of
+from cyclefree._stored_lines import Lines, attribute_lines, constant_lines, item_lines, local_lines
 
 __all__ = ["Site", "Stores", "allocated_at", "local_sites", "shown_sites"]
 
-_SOURCE_LIMIT = 2_000_000
 _SOURCES_LIMIT = 30_000_000  # characters of source to search for a report
+_GENERATED = ("<string", "<attrs")  # by dataclasses and attrs: nobody can look it up
 _WRAPPED = 64  # referents up to which an object in a class body is taken for a decorator's wrapper
 
-# What puts an item into a container, by the name of its method.
-_ADDING = frozenset(
-    ("add", "append", "appendleft", "extend", "insert", "put", "push", "setdefault", "update")
-)
 _dict_offset = type.__dict__["__dictoffset__"].__get__
 _MANAGED_DICT = 1 << 4  # Py_TPFLAGS_MANAGED_DICT, from 3.11 on
 
-_SETTERS = frozenset(("setattr", "__setattr__", "__dict__"))
-_STORES_LOCAL = frozenset(
-    ("STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_FAST_STORE_FAST", "STORE_FAST_LOAD_FAST")
-)
+# What holds no function of the class's own. A module that is asked for all it refers to breaks on
+# 3.12 where it is `_asyncio`, see `_collector.untraversable`.
+_NOT_ENTERED = (type, ModuleType, FrameType, dict, list, tuple)
 
 
 class Site(NamedTuple):
@@ -71,7 +66,7 @@ def shown_sites(sites: Iterable[Site]) -> str | None:
 class Stores:
     """Where references are stored; remembers what it has read, so make one for a report.
 
-    Holds code objects and strings, no object of the program.
+    Holds classes and code, no other object of the program.
 
     Args:
         everywhere: lists the modules to search for what is stored nowhere else.
@@ -85,7 +80,7 @@ class Stores:
         self._left = _SOURCES_LIMIT
         self._codes: dict[int, list[tuple[CodeType, str]]] = {}
         self._modules: dict[str, list[tuple[CodeType, str]]] = {}
-        self._sites: dict[tuple[int, str], tuple[type, tuple[Site, ...]]] = {}
+        self._sites: dict[tuple[int, str, tuple[str, ...]], tuple[type, tuple[Site, ...]]] = {}
 
     def attribute(
         self, cls: type, name: str, modules: Iterable[str] = ()
@@ -101,7 +96,8 @@ class Stores:
             The class of the MRO whose code stores it (where none does, the class itself), and the
             places, those that store a constant only where there are no others.
         """
-        key = (id(cls), name)
+        modules = tuple(modules)
+        key = (id(cls), name, modules)
         known = self._sites.get(key)
         if known is None:
             known = self._sites[key] = self._find_attribute(cls, name, modules)
@@ -111,12 +107,14 @@ class Stores:
         """Find where something is put into the container that an attribute holds."""
         for base in _python_classes(cls):
             sites = _each(
-                module_of(base), self._class_codes(base), lambda code: _item_lines(code, name)
+                module_of(base), self._class_codes(base), lambda code: item_lines(code, name)
             )
             if sites:
                 return sites
         for module in dict.fromkeys(filter(None, [module_of(cls), *modules])):
-            sites = _each(module, self._module_codes(module), lambda code: _item_lines(code, name))
+            sites = _each(
+                module, self._module_codes(module), lambda code: item_lines(code, name, False)
+            )
             if sites:
                 return sites
         return self.attribute(cls, name, modules)[1]
@@ -125,7 +123,7 @@ class Stores:
         """Find where a module's code has a text as a constant: the name of a class it makes."""
         if module is None:
             return ()
-        return _each(module, self._module_codes(module), lambda code: _constant_lines(code, text))
+        return _each(module, self._module_codes(module), lambda code: constant_lines(code, text))
 
     def _find_attribute(
         self, cls: type, name: str, modules: Iterable[str]
@@ -135,7 +133,7 @@ class Stores:
         field: tuple[Site, ...] = ()
         for base in _python_classes(cls):
             sites = _each(
-                module_of(base), self._class_codes(base), lambda code: _attribute_lines(code, name)
+                module_of(base), self._class_codes(base), lambda code: attribute_lines(code, name)
             )
             telling = tuple([site for site in sites if not site.constant])
             if telling:
@@ -160,7 +158,7 @@ class Stores:
     def _telling(self, module: str, name: str) -> tuple[Site, ...]:
         """Find where a module stores an attribute, unless it is a constant."""
         codes = self._module_codes(module)
-        sites = _each(module, codes, lambda code: _attribute_lines(code, name, others=True))
+        sites = _each(module, codes, lambda code: attribute_lines(code, name, own=False))
         return tuple([site for site in sites if not site.constant])
 
     def _elsewhere(self, module: str | None, text: str) -> list[str]:
@@ -180,7 +178,8 @@ class Stores:
         """Read a module's source, until all that was read is too much."""
         if self._left <= 0:
             return ""
-        source = _source(module_file(module))
+        path = module_file(module)
+        source = source_of(path) or "" if path is not None else ""
         self._left -= len(source)
         return source
 
@@ -190,9 +189,10 @@ class Stores:
         if found is None:
             found = []
             for function in _functions_of(cls):
-                name = function.__qualname__.rpartition("<locals>.")[2]
+                # Not the name itself: it may be of a class derived from str.
+                name = str.__str__(function.__qualname__).rpartition("<locals>.")[2]
                 code = function.__code__
-                if not code.co_filename.startswith("<string"):  # generated: nobody can look it up
+                if not code.co_filename.startswith(_GENERATED):
                     found += _nested(code, name)
             self._codes[id(cls)] = found
         return found
@@ -203,28 +203,16 @@ class Stores:
         if found is None:
             found = []
             path = module_file(module)
-            if path is not None:
-                try:
-                    code = compile(_source(path), path, "exec", dont_inherit=True)
-                except (SyntaxError, ValueError, MemoryError, RecursionError):
-                    pass
-                else:
-                    found = _nested(code, "")
+            code = compiled_source(path) if path is not None else None
+            if code is not None:
+                found = _nested(code, "")
             self._modules[module] = found
         return found
 
 
 def local_sites(code: CodeType, name: str, function: str) -> tuple[Site, ...]:
     """Find where a function stores a local; the line of the function itself for a parameter."""
-    instructions = _instructions(code)
-    lines: dict[int, bool] = {}
-    for at, (line, ins) in enumerate(instructions):
-        if ins.opname not in _STORES_LOCAL or name not in _operands(ins):
-            continue
-        following = instructions[at + 1 : at + 2]
-        # `except E as err:` deletes err in the end, by storing None first.
-        if not (following and following[0][1].opname.startswith("DELETE_")):
-            lines[line] = at > 0 and instructions[at - 1][1].opname == "LOAD_CONST"
+    lines = dict(local_lines(code, name))
     path = shown_path(code.co_filename)
     telling = [line for line, constant in lines.items() if not constant]
     places = telling or list(lines) or [code.co_firstlineno]
@@ -262,10 +250,10 @@ def _functions_of(cls: type) -> Iterator[FunctionType]:
         if kind is FunctionType:
             yield value  # type: ignore[misc]
             todo += _wrapped(value)  # type: ignore[arg-type]
-        elif not issubclass(kind, type) and gc.is_tracked(value):
-            if kind is dict or kind is tuple or kind is list:
-                continue
+        elif not issubclass(kind, _NOT_ENTERED) and gc.is_tracked(value):
             referents = gc.get_referents(value)
+            # Where attributes are not kept inline (3.10) they are in a dictionary.
+            referents += gc.get_referents(*[each for each in referents if type(each) is dict])
             if len(referents) <= _WRAPPED:
                 todo += referents
 
@@ -300,27 +288,10 @@ def namespace_has_room(cls: type) -> bool:
     return bool(_dict_offset(cls) or flags_of(cls) & _MANAGED_DICT)
 
 
-def _source(path: str | None) -> str:
-    """Read a source file; empty where it can't be read or is too long to be a person's."""
-    if path is None:
-        return ""
-    try:
-        with tokenize.open(path) as file:
-            text = file.read(_SOURCE_LIMIT + 1)
-    except (OSError, SyntaxError, ValueError):
-        return ""
-    return text if len(text) <= _SOURCE_LIMIT else ""
-
-
-# --- bytecode --------------------------------------------------------------------------------
-
-_Lines = Iterator[tuple[int, bool]]  # a line, and whether a constant is stored there
-
-
 def _each(
     module: str | None,
     codes: Iterable[tuple[CodeType, str]],
-    lines_of: Callable[[CodeType], _Lines],
+    lines_of: Callable[[CodeType], Lines],
 ) -> tuple[Site, ...]:
     found: dict[Site, None] = {}
     for code, function in codes:
@@ -328,73 +299,3 @@ def _each(
             place = f"{shown_path(code.co_filename)}:{line}"
             found[Site(place, function, module, constant)] = None
     return tuple(found)
-
-
-def _instructions(code: CodeType) -> list[tuple[int, dis.Instruction]]:
-    """List the instructions with their lines (`Instruction.starts_line` changed with 3.13)."""
-    ranges = [(start, stop, line) for start, stop, line in code.co_lines() if line]
-    found = []
-    at = 0
-    line = code.co_firstlineno
-    for ins in dis.get_instructions(code):
-        while at < len(ranges) and ranges[at][1] <= ins.offset:
-            at += 1
-        if at < len(ranges) and ranges[at][0] <= ins.offset:
-            line = ranges[at][2]
-        found.append((line, ins))
-    return found
-
-
-def _operands(ins: dis.Instruction) -> tuple[object, ...]:
-    """Return what an instruction names; 3.13 has some that name two locals."""
-    value = ins.argval
-    return value if type(value) is tuple else (value,)
-
-
-def _attribute_lines(code: CodeType, name: str, others: bool = False) -> _Lines:
-    """Yield where code stores an attribute, also by `setattr` with its name.
-
-    Args:
-        code: the code.
-        name: the attribute.
-        others: pass over what methods store in their own object: it is of another class.
-    """
-    if name in code.co_names:
-        instructions = _instructions(code)
-        for at, (line, ins) in enumerate(instructions):
-            if ins.opname == "STORE_ATTR" and ins.argval == name:
-                # Before it stand what is stored and, pushed last, the object that gets it.
-                owner = instructions[at - 1][1] if at else ins
-                before = instructions[at - 2][1] if at > 1 else ins
-                if not (others and _operands(owner)[-1] == "self"):
-                    yield line, before.opname == "LOAD_CONST"
-    elif name in code.co_consts and not _SETTERS.isdisjoint(code.co_names):
-        setting: set[int] = set()
-        for line, ins in _instructions(code):
-            if ins.opname.startswith("LOAD_") and ins.argval in _SETTERS:
-                setting.add(line)
-            elif ins.opname == "LOAD_CONST" and ins.argval == name and line in setting:
-                yield line, False
-
-
-def _item_lines(code: CodeType, name: str) -> _Lines:
-    """Yield where code puts something into the container that an attribute holds."""
-    if name not in code.co_names:
-        return
-    reading: set[int] = set()
-    for line, ins in _instructions(code):
-        if ins.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            if ins.argval == name:
-                reading.add(line)
-            elif line in reading and ins.argval in _ADDING:
-                yield line, False
-        elif ins.opname == "STORE_SUBSCR" and line in reading:
-            yield line, False
-
-
-def _constant_lines(code: CodeType, text: str) -> _Lines:
-    """Yield where code has a string as a constant."""
-    if text in code.co_consts:
-        for line, ins in _instructions(code):
-            if ins.opname == "LOAD_CONST" and ins.argval == text:
-                yield line, True

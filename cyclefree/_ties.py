@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Mapping, Sequence
+from functools import _lru_cache_wrapper
 from types import (
     AsyncGeneratorType,
     BuiltinMethodType,
@@ -21,7 +22,7 @@ from types import (
     TracebackType,
 )
 
-from cyclefree._definitions import code_of, type_name
+from cyclefree._definitions import code_of, module_of, type_name
 from cyclefree._feedback import Rows
 from cyclefree._labels import Label
 from cyclefree._stores import Stores
@@ -59,6 +60,7 @@ _SORTS: dict[int, int] = {
     id(BuiltinMethodType): METHOD,
     id(MethodWrapperType): METHOD,
     id(FunctionType): FUNCTION,
+    id(_lru_cache_wrapper): FUNCTION,
     id(list): CONTAINER,
     id(tuple): CONTAINER,
     id(dict): CONTAINER,
@@ -153,7 +155,6 @@ class Ties:
         self._stores = stores
         self._modules = modules
         self._numbers: dict[_Key, int] = {}
-        self._owners: dict[tuple[int, str], type] = {}
         self._sorts: dict[int, int] = {}
         self._known: dict[tuple[int, str, str | None], int] = {}
 
@@ -243,7 +244,8 @@ class Ties:
         number = self._numbers.get((kind, text))
         if number is None:
             number = self._numbers[kind, text] = len(self.all)
-            tie = Tie(kind, detail, reference, position)
+            # A key of the user's own type must not be there to be compared.
+            tie = Tie(kind, detail if type(detail) is str else None, reference, position)
             tie.owner = owner
             tie.holder = roles.get(position)
             if tie.holder is not None:
@@ -271,11 +273,10 @@ class Ties:
         elif kind == "attr" and type(detail) is str:
             owner: type | None = None
             if sort in (INSTANCE, EXCEPTION):
-                owner = self._owner(type(source), detail)
+                owner = self._stores.attribute(type(source), detail, self._modules)[0]
                 called = type_name(owner)
-                label = self._labels[position].text
-                if owner is not type(source):
-                    label = f"{id(owner)}"
+                # Not by its id: a class made in each call is another one in each cycle.
+                label = f"{module_of(owner)}.{called}"
             elif sort == CLASS:
                 called = type_name(source)  # type: ignore[arg-type]
                 label = self._labels[position].text
@@ -288,13 +289,6 @@ class Ties:
         else:
             text = f"unnamed reference of {called}"
         return f"{self._labels[position].text} {text}", text, None
-
-    def _owner(self, cls: type, name: str) -> type:
-        key = (id(cls), name)
-        owner = self._owners.get(key)
-        if owner is None:
-            owner = self._owners[key] = self._stores.attribute(cls, name, self._modules)[0]
-        return owner
 
     def _called(self, position: int) -> str:
         """Return what an object is called in the name of a reference: "Order", "load()"."""

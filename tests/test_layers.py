@@ -22,7 +22,7 @@ LAYERS = (
     {"reports"},
     {"baseline"},
     {"_sharing", "_heap", "_collector"},
-    {"_outlines", "_definitions", "_window"},
+    {"_outlines", "_stored_lines", "_definitions", "_window"},
     {"_bytecode", "_locals", "_attributes", "_c_members", "_references"},
     {"_graph", "_garbage", "_feedback"},
     {"_recipes.recipe", "_recipes.standard", "_recipes.packages", "_recipes"},

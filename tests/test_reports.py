@@ -35,7 +35,7 @@ names = st.sampled_from(["Order", "OrderLine", "list"])
 optional_texts = st.none() | texts
 counts = st.dictionaries(names, st.integers(1, 2**40)).map(most_frequent_first)
 edges = st.dictionaries(st.tuples(names, names, names), st.integers(1, 9)).map(sorted_edges)
-remedies = st.builds(Remedy, texts, optional_texts, st.booleans(), texts)
+remedies = st.builds(Remedy, texts, optional_texts, st.booleans(), texts, advice=texts)
 
 
 @st.composite
@@ -288,6 +288,64 @@ def test_merge_joins_scopes_and_notes() -> None:
     assert CycleReport.merge(*parts[:3]).scope == "f0() + f1() + f2()"
     assert CycleReport.merge(*parts).scope == "f0() + 4 other scopes"
     assert CycleReport.merge(*parts).notes == ("same",)
+
+
+def remedy(**changes: Any) -> Remedy:
+    """Make the remedy of DESIGN section 3."""
+    made = Remedy(
+        text="in class OrderLine:  order = weak_attribute()",
+        reference="OrderLine.order",
+        proven=True,
+        reason="checked: no cycle of this shape remains",
+        marks=(2,),
+        advice="make this one weak",
+    )
+    return dataclasses.replace(made, **changes)
+
+
+@pytest.mark.parametrize(
+    ("remedies", "proven"),
+    [
+        ([remedy()], True),
+        ([remedy(), remedy(text="in other words", marks=())], True),
+        ([remedy(), remedy(), remedy(reference="Order.lines")], False),
+        ([remedy(), remedy(proven=False)], False),
+        ([remedy(), None], False),
+        ([remedy(proven=False), remedy()], False),
+    ],
+)
+def test_merge_proves_what_each_look_has_proven(
+    remedies: list[Remedy | None], proven: bool
+) -> None:
+    """The first remedy is kept; it is proven for all where each look has proven the same one."""
+    parts = [example_report(example_cycle(remedy=each)) for each in remedies]
+    (cycle,) = CycleReport.merge(*parts).cycles
+    first = remedies[0]
+    assert first is not None
+    assert cycle.remedy is not None
+    assert cycle.remedy.proven is proven
+    if proven == first.proven:
+        assert cycle.remedy == first
+    else:
+        assert "another change" in cycle.remedy.reason
+        assert cycle.remedy.text == first.text
+
+
+def test_merge_makes_no_remedy_up() -> None:
+    """Where the first look has no remedy the entry has none."""
+    parts = [example_report(example_cycle(remedy=each)) for each in (None, remedy())]
+    assert CycleReport.merge(*parts).cycles[0].remedy is None
+
+
+@pytest.mark.parametrize(("marks", "good"), [((), True), ((0, 2), True), ((3,), False)])
+def test_marks_are_references_of_the_ring(marks: tuple[int, ...], good: bool) -> None:
+    """A mark at a reference that is not there is refused: no text could show it."""
+    report = example_report(example_cycle(remedy=remedy(marks=marks)))
+    if good:
+        assert CycleReport.from_json(report.to_json()) == report
+    else:
+        with pytest.raises(ValueError, match=r"cycles\[0\]\.remedy\.marks should be indices of 3"):
+            CycleReport.from_json(report.to_json())
 
 
 def test_merge_of_nothing_is_refused() -> None:
