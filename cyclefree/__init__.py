@@ -16,11 +16,8 @@ The rooms, from the ground up. Each imports only from those above it (tests/test
     _attributes, _c_members, _references   what references are called
     _window                              what was born since a moment
     _garbage, _graph                     trial deletion; components and rings
-    _labels, _libraries                  what is told of an object; whose it is
-    _stores, _stored_lines               where references are stored
-    _ties, _kinds, _feedback             references by what would change them; the cheapest to cut
-    _change, _changes, _data_changes, _code_changes   what can be changed, and how to write it
-    _recipes, _remedies                  ways round a library's cycles; the proven remedy
+    _labels                              what is told of an object apart from its identity
+    _remedies                            kinds of cycles, and the smallest change that removes each
     _shapes                              from live garbage to the data of a report
     _options, _verdict, _watch, _fallback   one guarded call, from its first moment to its verdict
     _decorate                            guards as decorators, for functions of every kind

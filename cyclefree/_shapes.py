@@ -18,7 +18,7 @@ from cyclefree._graph import ObjectGraph, Sizes, Step, shortest_cycle
 from cyclefree._labels import Label, Labels
 from cyclefree._references import Namer, collapse_name, format_name
 from cyclefree._remedies import Explained, Explainer
-from cyclefree._stores import allocated_at
+from cyclefree._remedies.stores import allocated_at
 from cyclefree.reports import (
     Cycle,
     CycleReport,

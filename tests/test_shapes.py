@@ -9,18 +9,17 @@ import sys
 import tracemalloc
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from looking import garbage, look
 
 from cyclefree import cycle_scope
-from cyclefree._garbage import find_garbage
 from cyclefree._shapes import Blame, describe
-from cyclefree.reports import Cycle, CycleReport, Edge
+from cyclefree.reports import Cycle, Edge
 
 # A loaded machine is no failure.
 quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -46,35 +45,6 @@ class Node:
 
 class Slotted:
     __slots__ = ("__weakref__", "data", "other")
-
-
-@contextmanager
-def garbage(make: Callable[[], object]) -> Iterator[list[object]]:
-    """Give the garbage that a call leaves, and collect it afterwards."""
-    gc.collect()
-    enabled = gc.isenabled()
-    gc.disable()
-    mark: list[object] = []
-    try:
-        make()
-        young = gc.get_objects(generation=0)
-        position = next(at for at, obj in enumerate(young) if obj is mark)
-        del young[: position + 1]
-        objects = find_garbage(young)
-        del young
-        yield objects
-    finally:
-        objects.clear()
-        if enabled:
-            gc.enable()
-        gc.collect()
-
-
-def look(make: Callable[[], object], **options: Any) -> CycleReport:
-    """Describe what a call makes."""
-    blame = Blame(options.pop("only", ()), options.pop("ignore", ()))
-    with garbage(make) as objects:
-        return describe(objects, blame, scope="make()", **options)
 
 
 def only_cycle(make: Callable[[], object], **options: Any) -> Cycle:
@@ -266,7 +236,8 @@ def test_fingerprint_depends_on_classes_and_functions() -> None:
 FOREIGN = """
 import gc, sys
 sys.path[:0] = {path!r}
-from test_shapes import Order, chain, garbage
+from looking import garbage
+from test_shapes import Order, chain
 from cyclefree import cycle_scope
 from cyclefree._garbage import find_garbage
 from cyclefree._shapes import Blame, describe

@@ -26,7 +26,13 @@ from cyclefree._definitions import (
     type_name,
 )
 from cyclefree._outlines import compiled_source, source_of
-from cyclefree._stored_lines import Lines, attribute_lines, constant_lines, item_lines, local_lines
+from cyclefree._remedies.stored_lines import (
+    Lines,
+    attribute_lines,
+    constant_lines,
+    item_lines,
+    local_lines,
+)
 
 __all__ = ["Site", "Stores", "allocated_at", "local_sites", "shown_sites"]
 

@@ -1,8 +1,8 @@
 """The smallest change that removes all cycles of one shape, proved on the captured graph.
 
-References are collapsed to ties (`_ties`), each tie has a change and its cost or none (`_changes`),
+References are collapsed to ties (`ties`), each tie has a change and its cost or none (`changes`),
 and of all sets of ties without which no cycle is left the cheapest one is the remedy
-(`_feedback`). The search ends when every cycle of the shape has been looked through without these
+(`feedback`). The search ends when every cycle of the shape has been looked through without these
 ties and none was left; only then does a text say "checked".
 """
 
@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from cyclefree._change import Change, View
-from cyclefree._changes import change_for
-from cyclefree._feedback import Rows, cheapest_cut, find_cycle
-from cyclefree._kinds import kinds
 from cyclefree._labels import Label
-from cyclefree._libraries import Ownership, library_name
-from cyclefree._recipes import Recipe, recipe_for
-from cyclefree._stores import Stores, shown_sites
-from cyclefree._ties import METHOD, NamedRows, Tie, Ties
+from cyclefree._remedies.change import Change, View
+from cyclefree._remedies.changes import change_for
+from cyclefree._remedies.feedback import Rows, cheapest_cut, find_cycle
+from cyclefree._remedies.kinds import kinds
+from cyclefree._remedies.libraries import Ownership, library_name
+from cyclefree._remedies.recipes import Recipe, recipe_for
+from cyclefree._remedies.stores import Stores, shown_sites
+from cyclefree._remedies.ties import METHOD, NamedRows, Tie, Ties
 from cyclefree.reports import Remedy
 
 __all__ = ["Explained", "Explainer"]

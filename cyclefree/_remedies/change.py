@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from cyclefree._definitions import module_of
 from cyclefree._labels import Label
-from cyclefree._libraries import Ownership
-from cyclefree._stores import Site, Stores
-from cyclefree._ties import INSTANCE, METHOD, TRACEBACK, Tie, Ties
+from cyclefree._remedies.libraries import Ownership
+from cyclefree._remedies.stores import Site, Stores
+from cyclefree._remedies.ties import INSTANCE, METHOD, TRACEBACK, Tie, Ties
 
 __all__ = ["EACH", "LIBRARY", "Change", "Sites", "View", "weakref_offset"]
 

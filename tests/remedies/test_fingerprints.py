@@ -13,7 +13,7 @@ from remedy_programs import PROGRAMS
 
 from cyclefree import CycleReport, cycle_scope
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 VARIED = """
 import sys
@@ -72,7 +72,7 @@ def test_counts_keys_positions_and_hash_seeds_do_not_matter() -> None:
 def test_no_two_programs_share_a_fingerprint() -> None:
     """Each of the golden texts has fingerprints of its own."""
     seen: dict[str, str] = {}
-    for path in sorted((ROOT / "tests" / "golden").glob("*.txt")):
+    for path in sorted((Path(__file__).parent / "golden").glob("*.txt")):
         for line in path.read_text(encoding="utf-8").splitlines():
             if line.startswith("#"):
                 fingerprint = line.split()[4]

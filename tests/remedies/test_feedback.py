@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cyclefree._feedback import Rows, cheapest_cut, find_cycle
+from cyclefree._remedies.feedback import Rows, cheapest_cut, find_cycle
 
 # A loaded machine is no failure.
 quick = settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])

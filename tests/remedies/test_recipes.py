@@ -15,8 +15,8 @@ from cyclefree import CycleReport, cycle_scope
 from cyclefree._garbage import find_garbage
 from cyclefree._graph import ObjectGraph, strongly_connected
 from cyclefree._labels import Labels
-from cyclefree._recipes import PACKAGES, STANDARD, Recipe, recipe_for
 from cyclefree._references import Namer
+from cyclefree._remedies.recipes import PACKAGES, STANDARD, Recipe, recipe_for
 
 RECIPES = (*STANDARD, *PACKAGES)
 PAIRS = all_pairs()

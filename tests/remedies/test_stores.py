@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from cyclefree._stored_lines import attribute_lines
-from cyclefree._stores import Site, Stores, local_sites, shown_sites
+from cyclefree._remedies.stored_lines import attribute_lines
+from cyclefree._remedies.stores import Site, Stores, local_sites, shown_sites
 
 LINES = Path(__file__).read_text(encoding="utf-8").splitlines()
 

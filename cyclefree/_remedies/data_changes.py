@@ -8,9 +8,9 @@ from functools import partial
 from types import MemberDescriptorType
 from typing import Any
 
-from cyclefree._change import EACH, Change, View, weakref_offset
 from cyclefree._definitions import derives, mro_of, namespace_of, type_name
-from cyclefree._ties import CONTAINER, EXCEPTION, FRAME, TRACEBACK, Tie
+from cyclefree._remedies.change import EACH, Change, View, weakref_offset
+from cyclefree._remedies.ties import CONTAINER, EXCEPTION, FRAME, TRACEBACK, Tie
 
 __all__ = ["attribute", "entry"]
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cyclefree._feedback import Rows
 from cyclefree._graph import strongly_connected
-from cyclefree._ties import (
+from cyclefree._remedies.feedback import Rows
+from cyclefree._remedies.ties import (
     CLASS,
     CONTAINER,
     EXCEPTION,
@@ -45,7 +45,7 @@ def kinds(rows: Rows, sorts: Sequence[int]) -> tuple[str, ...]:
 
     Args:
         rows: its references.
-        sorts: what each of its objects is, as `_ties.sort_of` says.
+        sorts: what each of its objects is, as `ties.sort_of` says.
 
     Returns:
         One name or more, the kind that explains most first.

@@ -10,8 +10,8 @@ from typing import Any
 
 from cyclefree._labels import Labels
 from cyclefree._references import Namer
-from cyclefree._stores import Stores
-from cyclefree._ties import CONTAINER, FRAME, FUNCTION, INSTANCE, SUSPENDED, Tie, Ties
+from cyclefree._remedies.stores import Stores
+from cyclefree._remedies.ties import CONTAINER, FRAME, FUNCTION, INSTANCE, SUSPENDED, Tie, Ties
 
 
 class Base:

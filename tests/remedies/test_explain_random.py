@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from cyclefree import cycle_scope
-from cyclefree._feedback import find_cycle
-from cyclefree._kinds import kinds
+from cyclefree._remedies.feedback import find_cycle
+from cyclefree._remedies.kinds import kinds
 
 
 class Base:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from fnmatch import fnmatchcase
 
-from cyclefree._recipes.packages import PACKAGES
-from cyclefree._recipes.recipe import Recipe
-from cyclefree._recipes.standard import STANDARD
+from cyclefree._remedies.recipes.packages import PACKAGES
+from cyclefree._remedies.recipes.recipe import Recipe
+from cyclefree._remedies.recipes.standard import STANDARD
 
 __all__ = ["PACKAGES", "STANDARD", "Recipe", "recipe_for"]
 

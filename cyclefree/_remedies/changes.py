@@ -6,10 +6,17 @@ dies at once, a local can be deleted in the reader's own function and not in a l
 
 from __future__ import annotations
 
-from cyclefree._change import Change, View
-from cyclefree._code_changes import closure, local, made_class, method, suspended, traceback
-from cyclefree._data_changes import attribute, entry
-from cyclefree._ties import CONTAINER, EXCEPTION, METHOD, Tie
+from cyclefree._remedies.change import Change, View
+from cyclefree._remedies.code_changes import (
+    closure,
+    local,
+    made_class,
+    method,
+    suspended,
+    traceback,
+)
+from cyclefree._remedies.data_changes import attribute, entry
+from cyclefree._remedies.ties import CONTAINER, EXCEPTION, METHOD, Tie
 
 __all__ = ["change_for"]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from test_shapes import look
+from looking import look
 
 from cyclefree import cycle_scope
 from cyclefree.reports import Cycle, Remedy
@@ -484,13 +484,13 @@ class Kept:
 @pytest.mark.parametrize("container", [dict, set])
 def test_containers_of_locals(container: type) -> None:
     """What a local holds is written down with its function where the container is changed."""
-    from cyclefree._change import View
-    from cyclefree._data_changes import entry
     from cyclefree._labels import Labels
-    from cyclefree._libraries import Ownership
     from cyclefree._references import Namer
-    from cyclefree._stores import Stores
-    from cyclefree._ties import Ties
+    from cyclefree._remedies.change import View
+    from cyclefree._remedies.data_changes import entry
+    from cyclefree._remedies.libraries import Ownership
+    from cyclefree._remedies.stores import Stores
+    from cyclefree._remedies.ties import Ties
 
     def fill() -> Any:
         kept: Any = Kept()

@@ -1,11 +1,11 @@
 """Recipes for cycles that the standard library makes.
 
-Each has its pair of measurements in tests/test_recipes.py: before, and after the way round.
+Each has its pair in tests/remedies/test_recipes.py: before, and after the way round.
 """
 
 from __future__ import annotations
 
-from cyclefree._recipes.recipe import Recipe
+from cyclefree._remedies.recipes.recipe import Recipe
 
 _EMPTY_TRACEBACK = "`except {} as error: ...; error.__traceback__ = None`"
 

@@ -14,12 +14,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from test_shapes import garbage, look
+from looking import garbage, look
 
 from cyclefree import cycle_scope
-from cyclefree._kinds import kinds
-from cyclefree._shapes import Blame, describe
-from cyclefree._ties import (
+from cyclefree._remedies.kinds import kinds
+from cyclefree._remedies.ties import (
     CLASS,
     CONTAINER,
     EXCEPTION,
@@ -31,6 +30,7 @@ from cyclefree._ties import (
     TRACEBACK,
     sort_of,
 )
+from cyclefree._shapes import Blame, describe
 
 CLASS_MADE = "a class made at run time"
 TRACED = "exception ↔ traceback ↔ frame"
@@ -442,9 +442,9 @@ def test_explaining_leaves_nothing(make: Callable[[], None]) -> None:
 
 FOREIGN = """
 import sys
-sys.path[:0] = [{path!r}]
+sys.path[:0] = [{path!r}, {path!r} + '/..']
 from test_kinds import MAKERS
-from test_shapes import look
+from looking import look
 for make in MAKERS:
     for cycle in look(make):
         print(cycle.kind, cycle.fingerprint, cycle.remedy, cycle.references)

@@ -1,11 +1,11 @@
 """Recipes for cycles that packages from PyPI make, measured with the versions of late 2026.
 
-Each has its pair of measurements in tests/test_recipes.py, run where the package is installed.
+Each has its pair of measurements in tests/remedies/test_recipes.py, where it is installed.
 """
 
 from __future__ import annotations
 
-from cyclefree._recipes.recipe import Recipe
+from cyclefree._remedies.recipes.recipe import Recipe
 
 _EMPTY_TRACEBACK = "`except {} as error: ...; error.__traceback__ = None`"
 _NOTHING = "nothing to change in your code: "

@@ -6,10 +6,10 @@ from functools import partial
 from types import CodeType, MethodType
 from typing import cast
 
-from cyclefree._change import EACH, Change, View, weakref_offset
 from cyclefree._definitions import code_of, module_of, package_of, shown_path, type_name
-from cyclefree._stores import Site, local_sites
-from cyclefree._ties import EXCEPTION, FUNCTION, TRACEBACK, Tie
+from cyclefree._remedies.change import EACH, Change, View, weakref_offset
+from cyclefree._remedies.stores import Site, local_sites
+from cyclefree._remedies.ties import EXCEPTION, FUNCTION, TRACEBACK, Tie
 
 __all__ = ["closure", "local", "made_class", "method", "suspended", "traceback"]
 

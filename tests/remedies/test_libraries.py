@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cyclefree._libraries import Ownership, library_name
+from cyclefree._remedies.libraries import Ownership, library_name
 
 STDLIB = Path(os.__file__).resolve().parent
 
@@ -42,7 +42,7 @@ def imported(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str | None], Non
         "pytest",
         "_pytest.fixtures",
         "cyclefree",
-        "cyclefree._stores",
+        "cyclefree._remedies.stores",
     ],
 )
 def test_libraries(module: str) -> None:

@@ -23,9 +23,9 @@ from types import (
 )
 
 from cyclefree._definitions import code_of, module_of, type_name
-from cyclefree._feedback import Rows
 from cyclefree._labels import Label
-from cyclefree._stores import Stores
+from cyclefree._remedies.feedback import Rows
+from cyclefree._remedies.stores import Stores
 
 __all__ = [
     "CLASS",
