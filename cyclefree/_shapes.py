@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from types import CellType, FrameType
+from types import CellType, FrameType, TracebackType
 
 from cyclefree._garbage import is_boundary
 from cyclefree._graph import ObjectGraph, Sizes, Step, shortest_cycle
@@ -32,6 +32,9 @@ from cyclefree.reports import (
 EdgeKey = tuple[str, str, str]  # label of the source, collapsed name, label of the target
 
 # Keyed by id: a metaclass may define __hash__.
+# References that frames have on some versions only: of one shape, whatever they hold.
+_INNER = frozenset((".f_back", ".f_func"))
+
 _COLLAPSED_CONTAINERS = {
     id(list): collapse_name("item", 0),
     id(tuple): collapse_name("item", 0),
@@ -302,6 +305,11 @@ class _Survey:
         summaries = []
         for index in shown:
             summary = labels[index].summary(objects[index])
+            if type(objects[index]) is TracebackType and summary.defined_at is not None:
+                # Where it was raised, and not where the function begins.
+                path = summary.defined_at.rpartition(":")[0]
+                place = f"{path}:{objects[index].tb_lineno}"  # type: ignore[attr-defined]
+                summary = replace(summary, defined_at=place)
             made = allocated_at(objects[index])
             summaries.append(replace(summary, created_at=made) if made else summary)
         return tuple(summaries), references, explained
@@ -374,5 +382,5 @@ def _fingerprint(parts: Iterable[EdgeKey]) -> str:
     """Digest the set of edges: the same in every process, whatever its hash seed."""
     from hashlib import blake2s  # only a report needs it: OpenSSL takes a while to load
 
-    text = "\x1e".join(sorted("\x1f".join(part) for part in parts))
+    text = "\x1e".join(sorted("\x1f".join(part) for part in parts if part[1] not in _INNER))
     return blake2s(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()

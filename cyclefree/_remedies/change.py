@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from types import CodeType
 from typing import NamedTuple
 
-from cyclefree._definitions import module_of
+from cyclefree._definitions import code_of, module_of, namespace_of, type_name
 from cyclefree._labels import Label
 from cyclefree._remedies.libraries import Ownership
-from cyclefree._remedies.stores import Site, Stores
+from cyclefree._remedies.stores import Site, Stores, local_item_sites, local_sites
 from cyclefree._remedies.ties import INSTANCE, METHOD, TRACEBACK, Tie, Ties
 
-__all__ = ["EACH", "LIBRARY", "Change", "Sites", "View", "weakref_offset"]
+__all__ = ["EACH", "LIBRARY", "Change", "Sites", "View", "slots_needed", "weakref_offset"]
 
 EACH = 20
 """Cost of any change: fewer changes are better, but three back-references weakened are better than
@@ -111,6 +111,14 @@ class View:
         """Whether an attribute is of the reader's class, or put into an object of a library."""
         return tie.owner is not None and not self.is_librarys(tie)
 
+    def would_die(self, tie: Tie) -> bool:
+        """Whether most of what a tie leads to has no other owner, and was made for this one."""
+        return 2 * tie.owned > tie.reached
+
+    def is_passed_in(self, tie: Tie) -> bool:
+        """Whether a library keeps the reader's own objects there, which it was given."""
+        return all(self.is_users(target) for target in tie.targets.values())
+
     def weakly_held(self, tie: Tie) -> list[type] | None:
         """List the classes that a tie leads to, which need a slot for weak references at most.
 
@@ -136,10 +144,25 @@ class View:
         source = type(self.objects[tie.source])
         return self._to_edit(self.stores.attribute(source, str(tie.detail), self.modules)[1])
 
+    def kept_sites(self, tie: Tie) -> tuple[Site, ...]:
+        """Find where the reader's code keeps what a tie leads to."""
+        if tie.kind == "attr":
+            return self.attribute_sites(tie)
+        code = code_of(self.objects[tie.source])
+        if tie.kind == "local" and code is not None:
+            return local_sites(code, str(tie.detail), self.called(tie.source, code))
+        return self.entry_sites(tie)
+
     def entry_sites(self, tie: Tie) -> tuple[Site, ...]:
         """Find where something is put into the container that a tie is about."""
         holder = tie.holder
-        if holder is None or holder.owner is None:
+        if holder is None:
+            return ()
+        code = code_of(self.objects[holder.source])
+        if holder.kind == "local" and code is not None:
+            function = self.called(holder.source, code)
+            return local_item_sites(code, str(holder.detail), function)
+        if holder.owner is None:
             return ()
         source = type(self.objects[holder.source])
         return self._to_edit(self.stores.item(source, str(holder.detail), self.modules))
@@ -147,3 +170,15 @@ class View:
     def _to_edit(self, sites: tuple[Site, ...]) -> tuple[Site, ...]:
         """Leave out the places in libraries, where nobody can change anything."""
         return tuple([site for site in sites if not self.ownership.is_library(site.module)])
+
+
+def slots_needed(kinds: list[type]) -> str:
+    """Say which classes need a slot for weak references."""
+    text = ""
+    for cls in kinds:
+        if not weakref_offset(cls):
+            if "__dataclass_fields__" in namespace_of(cls):
+                text += f", and @dataclass(slots=True, weakref_slot=True) for {type_name(cls)}"
+            else:
+                text += f', and "__weakref__" in the __slots__ of {type_name(cls)}'
+    return text

@@ -7,7 +7,8 @@ from types import CodeType, MethodType
 from typing import cast
 
 from cyclefree._definitions import code_of, module_of, package_of, shown_path, type_name
-from cyclefree._remedies.change import EACH, Change, View, weakref_offset
+from cyclefree._remedies.change import EACH, Change, View, slots_needed, weakref_offset
+from cyclefree._remedies.stored_lines import is_bound_at_once
 from cyclefree._remedies.stores import Site, local_sites
 from cyclefree._remedies.ties import EXCEPTION, FUNCTION, TRACEBACK, Tie
 
@@ -35,16 +36,20 @@ def method(view: View, tie: Tie) -> Change | None:
         )
     elif len(methods) > _NAMED:
         text = (
-            f"pass WeakCallback(x.method) in place of each x.method, the bound methods of "
+            f"use WeakCallback(x.method) in place of each x.method, the bound methods of "
             f"{_whose(bound)}: {', '.join(sorted(map(_name, methods)))}"
         )
     else:
         text = "\n".join(
-            f"pass WeakCallback(x.{_name(m)}) in place of x.{_name(m)}, the bound method of "
+            f"use WeakCallback(x.{_name(m)}) in place of x.{_name(m)}, the bound method of "
             f"{_whose(m)}"
             for m in sorted(methods, key=_name)
         )
-    library = view.ownership.is_library(package_of(bound))  # whose method it is
+    text += slots_needed([type(_method_self(m)) for m in methods])
+    # Whose method it is: one that the reader's class inherits is kept by the reader.
+    library = view.ownership.is_library(package_of(bound)) and all(
+        view.is_library_class(type(_method_self(m))) for m in methods
+    )
     return Change(
         cost=EACH + 10 + view.library_cost * library,
         advice="hold this method weakly",
@@ -101,9 +106,10 @@ def closure(view: View, tie: Tie) -> Change:
         )
     else:
         advice, cost = "lift this function out", 20
+        together = _together(view, called)
         text = (
-            f"lift {_together(view, inner)} out of {outer} to module level, and give it what it "
-            "uses as arguments"
+            f"lift {together} out of {outer} to module level, and give "
+            f"{'them what they use' if ' and ' in together else 'it what it uses'} as arguments"
         )
     library = view.is_library(tie.source)
     return Change(
@@ -116,14 +122,17 @@ def closure(view: View, tie: Tie) -> Change:
     )
 
 
-def _together(view: View, name: str) -> str:
-    """Name a function and those that close over each other with it: one alone isn't enough."""
+def _together(view: View, called: str) -> str:
+    """Name a function and those beside it that close over functions: one alone isn't enough."""
+    outer, _, name = called.rpartition(".")
     names = {name}
     for tie in view.ties.all:
         code = code_of(view.objects[tie.source])
         to_function = any(view.ties.sort(target) == FUNCTION for target in tie.targets.values())
         if tie.kind == "closure" and code is not None and to_function:
-            names.add(view.called(tie.source, code).rpartition(".")[2])
+            beside, _, other = view.called(tie.source, code).rpartition(".")
+            if beside == outer:  # a decorator's wrapper is elsewhere
+                names.add(other)
     shown = [f"{each}()" for each in sorted(names) if not each.startswith("<")]
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
@@ -139,12 +148,14 @@ def local(view: View, tie: Tie, targets: set[int]) -> Change | None:
     cost = 0
     if not targets <= {EXCEPTION, TRACEBACK}:
         cost = 60 if name in code.co_varnames[: _parameters(code)] else 40
+    # What may not be bound there can't be deleted.
+    ending = f"del {name}" if is_bound_at_once(code, name) else f"{name} = None"
     library = view.is_library(tie.source)
     # In a library's own cycle the traceback is what its user can still drop: cheaper than 60.
     return Change(
         cost=EACH + cost + (view.library_cost or 60) * library,
         advice="delete this local",
-        text=f"in {called}():  try: …  finally: del {name}",
+        text=f"in {called}():  try: …  finally: {ending}",
         sites=lambda: local_sites(code, name, called),
         library=library,
     )
@@ -159,18 +170,17 @@ def traceback(view: View, tie: Tie) -> Change:
     ]
     if holders:  # the reader keeps it
         text = (
-            "keep the exception without its traceback:  error.with_traceback(None), once it is "
-            "not raised again"
+            "keep the exception without its traceback:  error.with_traceback(None), where it is "
+            "handled for the last time"
         )
     else:
         caught = type_name(type(view.objects[tie.source]))
         text = f"where your code catches the {caught}:  error.__traceback__ = None"
-    stored = [holder for holder in holders if holder.kind == "attr"]
     return Change(
         cost=EACH + (35 if holders or not view.users else 75),
         advice="drop this traceback",
         text=text,
-        sites=lambda: view.attribute_sites(stored[0]) if stored else (),
+        sites=lambda: view.kept_sites(holders[0]) if holders else (),
         library=not holders,
     )
 

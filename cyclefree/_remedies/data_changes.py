@@ -9,8 +9,8 @@ from types import MemberDescriptorType
 from typing import Any
 
 from cyclefree._definitions import derives, mro_of, namespace_of, type_name
-from cyclefree._remedies.change import EACH, Change, View, weakref_offset
-from cyclefree._remedies.ties import CONTAINER, EXCEPTION, FRAME, TRACEBACK, Tie
+from cyclefree._remedies.change import EACH, Change, View, slots_needed, weakref_offset
+from cyclefree._remedies.ties import CONTAINER, EXCEPTION, FRAME, INSTANCE, TRACEBACK, Tie
 
 __all__ = ["attribute", "entry"]
 
@@ -28,6 +28,7 @@ _FORTH = frozenset(
         *("nodes", "right", "successor", "tail"),
     ]
 )
+_TO_OWNER = 5
 _WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -56,18 +57,42 @@ def attribute(view: View, tie: Tie, targets: set[int]) -> Change | None:
             sites,
             library=library,
         )
-    kinds = view.weakly_held(tie)
-    if kinds is None:
+    if targets != {INSTANCE}:
         return None
+    kinds = view.weakly_held(tie)
+    if kinds is None or view.would_die(tie):
+        return _let_go(view, tie, cost, library)
+    if library and view.is_passed_in(tie):
+        text = _proxy_text(view, tie)
+        return Change(EACH + 45, "pass a weak proxy", text, sites, weak=True)
     if view.is_library_class(owner):
         text = f"store weakref.proxy(…) in {tie.reference}"
     else:
         text = _weak_attribute(owner, type(view.objects[tie.source]), name, kinds[0])
-    for cls in kinds:
-        if not weakref_offset(cls):
-            text += f', and "__weakref__" in the __slots__ of {type_name(cls)}'
+    text += slots_needed(kinds)
     cost += _direction(tie, name)
     return Change(cost, "make this one weak", text, sites, weak=True, library=library)
+
+
+def _let_go(view: View, tie: Tie, cost: int, library: bool) -> Change:
+    """Let go of what has no other owner, as it would die at once when it were held weakly."""
+    theirs = all(view.is_library(target) for target in tie.targets.values())
+    return Change(
+        # A task, a timer: its user knows when it is done. What is one's own mostly lives on.
+        cost=cost + (55 if theirs else 280),
+        advice="let go of this when done",
+        text=f"set {tie.reference} to None when done with it: nothing else holds what it leads to",
+        sites=partial(view.attribute_sites, tie),
+        library=library,
+    )
+
+
+def _proxy_text(view: View, tie: Tie) -> str:
+    """Say what to pass to a library in place of an object."""
+    given = " or ".join(
+        dict.fromkeys(type_name(type(view.objects[target])) for target in tie.targets.values())
+    )
+    return f"pass weakref.proxy(…) of the {given} in place of it, where {tie.reference} gets it"
 
 
 def _text_kept(reference: str, targets: set[int]) -> str:
@@ -89,7 +114,7 @@ def _direction(tie: Tie, name: str) -> int:
     """
     words = frozenset([word.lower() for word in _WORD.findall(name)])
     if words & _BACK:
-        return 5
+        return _TO_OWNER
     if words & _FORTH:
         return 60
     return 15 if 2 * tie.older >= tie.count else 50
@@ -105,8 +130,12 @@ def _weak_attribute(owner: type, source: type, name: str, target: type) -> str:
     if type(fields) is dict and name in fields:
         if "__slots__" in own:  # made by dataclass(slots=True)
             return f"{intro}store weakref.ref(…) in {name}, as a slot of a dataclass can't be weak"
-        text = f"{intro}{name}: {type_name(target)} | None = weak_attribute()"
-        return f"{text}, after the fields without a default" if _leads(fields, name) else text
+        if _has_arguments(fields[name]):
+            return f"{intro}{name}: … = field(default=weak_attribute(), …), the rest as it is"
+        text = f'{intro}{name}: "{type_name(target)} | None" = weak_attribute()'
+        if _leads(fields, name):
+            text += ", after the fields without a default, and pass it by its name"
+        return text
     for base in mro_of(source):
         if type(namespace_of(base).get(name)) is MemberDescriptorType:
             name = _unmangled(base, name)
@@ -124,6 +153,13 @@ def _unmangled(cls: type, name: str) -> str:
     return name.removeprefix(prefix) if name.startswith(prefix + "__") else name
 
 
+def _has_arguments(field: Any) -> bool:
+    """Whether a field of a dataclass was made by `field(...)` with more than a default."""
+    if type(field) is not sys.modules["dataclasses"].Field:
+        return False
+    return not (field.repr and field.init and field.compare and field.hash is None)
+
+
 def _leads(fields: dict[str, Any], name: str) -> bool:
     """Whether a field of a dataclass stands before one that has no default: it may have none."""
     dataclasses = sys.modules["dataclasses"]
@@ -136,41 +172,73 @@ def _leads(fields: dict[str, Any], name: str) -> bool:
 
 
 def entry(view: View, tie: Tie, targets: set[int]) -> Change | None:
-    """Have a container hold its entries weakly, or let go of itself."""
+    """Have a container hold its entries weakly, or let go of them."""
     container = type(view.objects[tie.source])
     name = type_name(container)
-    role = tie.reference.partition(" of ")[2]
-    sites = partial(view.entry_sites, tie)
-    if CONTAINER in targets or tie.kind == "dictkey":
-        if derives(container, tuple) or derives(container, frozenset):
-            return None
-        text = f"take it out of {role} when done with it"
-        if role == "itself":
-            text = f"take the {name} out of itself, or call .clear() when done with it"
-        library = _is_held_by_library(view, tie)
-        cost = EACH + 80 + view.library_cost * library
-        return Change(cost, "take this one out", text, sites, library=library)
-    kinds = view.weakly_held(tie)
-    if kinds is None or not all(map(weakref_offset, kinds)):
-        return None
-    # Only what the reader's own attribute or local holds can be made another container.
     holder = tie.holder
-    own = holder is not None and (holder.owner is not None or holder.kind == "local")
-    written = role
-    if holder is not None and holder.kind == "local":
+    role = holder.reference if holder is not None else "itself"
+    sites = partial(view.entry_sites, tie)
+    library = _is_held_by_library(view, tie)
+    cost = EACH + view.library_cost * library
+    frozen = derives(container, tuple) or derives(container, frozenset)
+    if type(tie.detail) is str:  # dictionaries that are records
+        back = _direction(tie, tie.detail) == _TO_OWNER
+        text = f"don't store it under the key {tie.detail!r}, or delete that key when done"
+        return Change(cost + (15 if back else 80), "leave this out", text, sites, library=library)
+    if targets <= {EXCEPTION, TRACEBACK, FRAME}:
+        text = _text_kept(role, targets)
+        return Change(cost + 60, "keep its text instead", text, sites, library=library)
+    if CONTAINER in targets or tie.kind == "dictkey":
+        if frozen:
+            return None
+        inner = type_name(type(view.objects[next(iter(tie.targets.values()))]))
+        text = f"take the {inner} out of {role} when done with it"
+        if holder is None:
+            text = f"take the {name} out of itself, or call .clear() when done with it"
+        return Change(cost + 80, "take this one out", text, sites, library=library)
+    kinds = view.weakly_held(tie)
+    shown = " or ".join(
+        dict.fromkeys(type_name(type(view.objects[t])) for t in tie.targets.values())
+    )
+    if kinds is None or (view.would_die(tie) and not frozen):
+        if frozen or targets != {INSTANCE}:
+            return None
+        text = f"call {role}.clear() when done with it: nothing else holds the {shown} in it"
+        if holder is None:
+            text = f"take the {shown} out of the {name} when done with it"
+        return Change(cost + 280, "let go of these when done", text, sites, library=library)
+    if library and view.is_passed_in(tie):
+        text = _proxy_text(view, tie)
+        return Change(EACH + 45, "pass a weak proxy", text, sites, weak=True)
+    text = _weak_entries(view, tie, shown) + slots_needed(kinds)
+    cost += 40 if frozen else 70
+    return Change(cost, "hold these weakly", text, sites, weak=True, library=library)
+
+
+def _weak_entries(view: View, tie: Tie, shown: str) -> str:
+    """Write a container that holds weakly down, or what to put into it."""
+    source = view.objects[tie.source]
+    container, holder = type(source), tie.holder
+    name = type_name(container)
+    if holder is None or tie.source in view.ties.nested:
+        return f"put weakref.ref(…) of the {shown} into the {name} in place of it"
+    written = holder.reference
+    if holder.kind == "local":
         frame = view.labels[holder.source].summary(view.objects[holder.source]).name
         written = f"in {frame}():  {holder.detail}"
-    if own and derives(container, dict) and tie.kind == "key":
-        text = f"{written} = weakref.WeakValueDictionary()"
-    elif own and derives(container, set):
-        text = f"{written} = weakref.WeakSet()"
-    else:
-        shown = " or ".join(dict.fromkeys(map(type_name, kinds)))
-        where = role if own and not derives(container, tuple) else f"the {name}"
-        text = f"put weakref.ref(…) of the {shown} into {where} in place of it"
-    library = _is_held_by_library(view, tie)
-    cost = EACH + (40 if derives(container, tuple) else 70) + view.library_cost * library
-    return Change(cost, "hold these weakly", text, sites, weak=True, library=library)
+    # Only what the reader's own attribute or local holds can be made another container, and only
+    # where everything in it can be held weakly.
+    mine = holder.kind == "local" or not (holder.owner and view.is_library_class(holder.owner))
+    if mine and derives(container, dict) and tie.kind == "key":
+        values: list[object] = list(dict.values(source))  # type: ignore[arg-type]
+        if all(weakref_offset(type(value)) for value in values):
+            return f"{written} = weakref.WeakValueDictionary()"
+    if mine and derives(container, set):
+        members: list[object] = list(set.__iter__(source))  # type: ignore[arg-type]
+        if all(weakref_offset(type(member)) for member in members):
+            return f"{written} = weakref.WeakSet()"
+    where = holder.reference if mine and not derives(container, tuple) else f"the {name}"
+    return f"put weakref.ref(…) of the {shown} into {where} in place of it"
 
 
 def _is_held_by_library(view: View, tie: Tie) -> bool:

@@ -160,10 +160,17 @@ class _Shape:
         mine = [(n, change) for n, change in chosen if not change.library or n in tracebacks]
         theirs = [self._ties.all[n] for n, change in chosen if n not in dict(mine)]
         text = "\n".join(dict.fromkeys(self._written(number, change) for number, change in mine))
-        reason = CHECKED
+        reason, proven = CHECKED, not theirs
         if theirs:
-            left = ", ".join(tie.reference for tie in theirs)
-            reason = f"not enough by itself: {left} is a library's, and closes a cycle as well"
+            recipe = self._recipe()
+            if recipe is None:
+                are = "is" if len(theirs) == 1 else "are"
+                reason = f"not enough by itself: {_some(theirs)} {are} a library's"
+            else:
+                text += f"\n{recipe.text}"
+                own = frozenset([number for number, _ in mine])
+                proven = self._frees(recipe, graphs, own)
+                reason = recipe.reason.rstrip(".") + (f"; {CHECKED}" if proven else "")
         owners = self._to_be_owned(cut)
         if owners:
             they = "it dies with its" if len(owners) == 1 else "they die with their"
@@ -174,9 +181,9 @@ class _Shape:
         return Remedy(
             text=text,
             reference=", ".join(self._ties.all[number].reference for number, _ in mine),
-            proven=not theirs,
+            proven=proven,
             reason=reason,
-            marks=self._marks(cut),
+            marks=self._marks(frozenset([number for number, _ in mine])),
             advice=self._advice(cut),
         )
 
@@ -258,8 +265,7 @@ class _Shape:
             library = library_name({labels[position].module or "" for position in held} or modules)
         marks = self._marks(cut)
         advice = f"closes the cycle, inside {library}" if marks else ""
-        types, names = self._explainer.names(self._order)
-        recipe = recipe_for(modules, types | names, names)
+        recipe = self._recipe()
         if recipe is not None:
             proven = self._frees(recipe, graphs)
             reason = recipe.reason.rstrip(".") + (f"; {CHECKED}" if proven else "")
@@ -283,7 +289,16 @@ class _Shape:
         reason = f"closed by {_some(theirs)}" if theirs else "no single cause found"
         return Remedy(text, reference, False, reason, marks, advice)
 
-    def _frees(self, recipe: Recipe, graphs: Sequence[Rows]) -> bool:
+    def _recipe(self) -> Recipe | None:
+        """Find the known way round a cycle of a library."""
+        labels = self._explainer._labels
+        modules = {labels[position].module or "" for position in self._order} - {""}
+        types, names = self._explainer.names(self._order)
+        return recipe_for(modules, types | names, names)
+
+    def _frees(
+        self, recipe: Recipe, graphs: Sequence[Rows], own: frozenset[int] = frozenset()
+    ) -> bool:
         """Whether no cycle is left without what a recipe has the library let go of."""
         wanted = frozenset(recipe.lets_go)
         gone = frozenset(
@@ -293,7 +308,7 @@ class _Shape:
                 if not wanted.isdisjoint(tie.details) and not self._view.is_users(tie.source)
             ]
         )
-        return bool(gone) and not any(find_cycle(rows, gone) for rows in graphs)
+        return bool(gone) and not any(find_cycle(rows, gone | own) for rows in graphs)
 
     def _none(self) -> Remedy:
         return Remedy(

@@ -14,10 +14,10 @@ from itertools import takewhile
 
 from cyclefree._definitions import module_file, module_path, path_in_library
 
-__all__ = ["Ownership", "library_name"]
+__all__ = ["CARRIERS", "Ownership", "library_name"]
 
 # Their types carry what users put into them; a cycle through one is no library's doing.
-_CARRIERS = frozenset(
+CARRIERS = frozenset(
     (
         "_thread",
         "_weakref",
@@ -66,7 +66,9 @@ class Ownership:
             module: where the type is defined.
             is_code: whether the object is a function, a frame or a class of that module itself.
         """
-        return not is_code and (module is None or module in _CARRIERS)
+        if module == "types":  # classes made by make_dataclass before 3.12, by new_class
+            return True
+        return not is_code and (module is None or module in CARRIERS)
 
     def _look_up(self, module: str) -> bool:
         if any(module == own or module.startswith(own + ".") for own in self._only):

@@ -6,7 +6,18 @@ import dis
 from collections.abc import Iterator
 from types import CodeType
 
-__all__ = ["Lines", "attribute_lines", "constant_lines", "item_lines", "local_lines"]
+__all__ = [
+    "Lines",
+    "attribute_lines",
+    "constant_lines",
+    "is_bound_at_once",
+    "item_lines",
+    "local_item_lines",
+    "local_lines",
+]
+
+_VARARGS, _VARKEYWORDS = 0x4, 0x8  # inspect.CO_VARARGS, inspect.CO_VARKEYWORDS
+
 
 # What puts an item into a container, by the name of its method.
 _ADDING = frozenset(
@@ -147,6 +158,35 @@ def item_lines(code: CodeType, name: str, own: bool = True) -> Lines:
                 yield line, False
         elif ins.opname == "STORE_SUBSCR" and line in reading:
             yield line, False
+
+
+def local_item_lines(code: CodeType, name: str) -> Lines:
+    """Yield where a function puts something into the container that a local holds."""
+    reading: set[int] = set()
+    for line, ins in _instructions(code):
+        names = ins.argval if type(ins.argval) is tuple else (ins.argval,)
+        if ins.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) and name in names:
+            reading.add(line)
+        elif ins.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            if line in reading and ins.argval in _ADDING:
+                yield line, False
+        elif ins.opname == "STORE_SUBSCR" and line in reading:
+            yield line, False
+
+
+def is_bound_at_once(code: CodeType, name: str) -> bool:
+    """Whether a local is bound whatever happens: a parameter, or `name = None` at the top."""
+    count = code.co_argcount + code.co_kwonlyargcount
+    count += bool(code.co_flags & _VARARGS) + bool(code.co_flags & _VARKEYWORDS)
+    if name in code.co_varnames[:count]:
+        return True
+    instructions = _instructions(code)
+    for at, (_, ins) in enumerate(instructions):
+        if ins.opcode in _JUMPS or ins.is_jump_target:
+            return False
+        if ins.opname in _STORES_LOCAL and name in _stored(ins):
+            return _is_constant(instructions, at, 0)
+    return False
 
 
 def constant_lines(code: CodeType, text: str) -> Lines:

@@ -31,10 +31,11 @@ from cyclefree._remedies.stored_lines import (
     attribute_lines,
     constant_lines,
     item_lines,
+    local_item_lines,
     local_lines,
 )
 
-__all__ = ["Site", "Stores", "allocated_at", "local_sites", "shown_sites"]
+__all__ = ["Site", "Stores", "allocated_at", "local_item_sites", "local_sites", "shown_sites"]
 
 _SOURCES_LIMIT = 30_000_000  # characters of source to search for a report
 _GENERATED = ("<string", "<attrs")  # by dataclasses and attrs: nobody can look it up
@@ -223,6 +224,13 @@ def local_sites(code: CodeType, name: str, function: str) -> tuple[Site, ...]:
     telling = [line for line, constant in lines.items() if not constant]
     places = telling or list(lines) or [code.co_firstlineno]
     return tuple([Site(f"{path}:{number}", function) for number in places])
+
+
+def local_item_sites(code: CodeType, name: str, function: str) -> tuple[Site, ...]:
+    """Find where a function puts something into the container that a local holds."""
+    path = shown_path(code.co_filename)
+    lines = dict.fromkeys(line for line, _ in local_item_lines(code, name))
+    return tuple([Site(f"{path}:{line}", function) for line in lines])
 
 
 def allocated_at(obj: object) -> str | None:

@@ -25,6 +25,7 @@ from types import (
 from cyclefree._definitions import code_of, module_of, type_name
 from cyclefree._labels import Label
 from cyclefree._remedies.feedback import Rows
+from cyclefree._remedies.libraries import CARRIERS
 from cyclefree._remedies.stores import Stores
 
 __all__ = [
@@ -71,6 +72,7 @@ _SORTS: dict[int, int] = {
     id(defaultdict): CONTAINER,
     id(Counter): CONTAINER,
 }
+_KEY_LIMIT = 40
 _ENTRY_WORDS = {"item": "item", "key": "value", "dictkey": "key", "member": "member"}
 
 
@@ -100,6 +102,9 @@ class Tie:
         targets: positions of one object of each type referred to, of methods one for each code.
         count: how many references there are.
         older: how many of them go to an object that is older than the one that refers.
+        reached: how many objects they lead to.
+        owned: how many of these nothing else refers to, and whatever does is older: held weakly,
+            they would be gone at once.
         holder: for the entries of a container, the tie by which it is held.
     """
 
@@ -110,7 +115,9 @@ class Tie:
         "holder",
         "kind",
         "older",
+        "owned",
         "owner",
+        "reached",
         "reference",
         "source",
         "targets",
@@ -125,6 +132,8 @@ class Tie:
         self.targets: dict[int, int] = {}
         self.count = 0
         self.older = 0
+        self.reached = 0
+        self.owned = 0
         self.holder: Tie | None = None
         self.details: set[str] = {detail} if type(detail) is str else set()
 
@@ -155,8 +164,11 @@ class Ties:
         self._stores = stores
         self._modules = modules
         self._numbers: dict[_Key, int] = {}
+        self._alone = self._several = False  # whether there are containers only, and several
+        self.nested: set[int] = set()  # containers in containers
+        self._held_by: dict[int, int] = {}  # who holds a container, nested or not
         self._sorts: dict[int, int] = {}
-        self._known: dict[tuple[int, str, str | None], int] = {}
+        self._known: dict[tuple[int, str, str, bool], int] = {}
 
     def sort(self, position: int) -> int:
         """Tell what an object is, and remember it."""
@@ -174,6 +186,8 @@ class Ties:
         order = self._from_the_outside_in(named)
         index = {position: at for at, position in enumerate(order)}
         roles: dict[int, Tie] = {}
+        self._alone = all(self.sort(position) == CONTAINER for position in named)
+        self._several = len(named) > 1
         rows: list[list[tuple[int, int]]] = []
         for position in order:
             row: list[tuple[int, int]] = []
@@ -181,7 +195,28 @@ class Ties:
                 number = self._number(position, kind, detail, target, roles)
                 row.append((number, index[target]))
             rows.append(row)
+        self._count_owned(rows, order)
         return rows, order
+
+    def _count_owned(self, rows: Rows, order: Sequence[int]) -> None:
+        """Count for each tie the objects it leads to, and those that only it keeps alive."""
+        ways: dict[int, int] = {}  # the tie by which an object is reached, -1 for several
+        older: dict[int, bool] = {}  # whether all that refer to it are older
+        seen: set[tuple[int, int]] = set()
+        for at, row in enumerate(rows):
+            for number, target in row:
+                if target == at:
+                    continue
+                ways[target] = number if ways.get(target, number) == number else -1
+                # What a container was made of may be older than itself, not than its holder.
+                source = self._held_by.get(order[at], order[at])
+                older[target] = older.get(target, True) and source < order[target]
+                seen.add((number, target))
+        for number, _ in seen:
+            self.all[number].reached += 1
+        for target, number in ways.items():
+            if number >= 0 and older[target]:
+                self.all[number].owned += 1
 
     def _from_the_outside_in(self, named: NamedRows) -> list[int]:
         """List the objects so that whoever holds a container comes before it, where that can be."""
@@ -206,12 +241,17 @@ class Ties:
         number: int | None = None
         # Most references are alike: an attribute of one class that leads to instances.
         alike = sort != CONTAINER and target_sort != CLASS and type(detail) is str
-        if alike:
-            number = self._known.get((id(self._labels[position]), kind, detail))  # type: ignore[arg-type]
+        key = (
+            (id(self._labels[position]), kind, str(detail), target_sort == METHOD)
+            if alike
+            else None
+        )
+        if key is not None:
+            number = self._known.get(key)
         if number is None:
             number = self._new_number(position, kind, detail, target, roles)
-            if alike:
-                self._known[id(self._labels[position]), kind, detail] = number  # type: ignore[index]
+            if key is not None:
+                self._known[key] = number
         tie = self.all[number]
         if tie.kind == "suspended" and type(detail) is str:
             tie.details.add(detail)
@@ -220,8 +260,13 @@ class Ties:
         referred = self._objects[target]
         code = code_of(referred) if target_sort == METHOD else None
         tie.targets.setdefault(id(code or type(referred)), target)
-        if target_sort == CONTAINER:
-            roles.setdefault(target, tie)
+        if target_sort == CONTAINER and not self._alone:
+            # However deep containers are nested, they belong to who holds the outermost one.
+            nested = sort == CONTAINER and tie.holder is not None
+            roles.setdefault(target, tie.holder if nested and tie.holder else tie)
+            self._held_by.setdefault(target, self._held_by.get(position, position))
+            if nested:
+                self.nested.add(target)
         return number
 
     def _new_number(
@@ -239,8 +284,9 @@ class Ties:
             detail = None
         else:
             text, reference, owner = self._texts(position, kind, detail, roles)
+            text += self._category(position, target)
             if self.sort(position) == CONTAINER:
-                detail = None
+                detail = self._record_key(position, kind, detail)
         number = self._numbers.get((kind, text))
         if number is None:
             number = self._numbers[kind, text] = len(self.all)
@@ -260,10 +306,15 @@ class Ties:
         sort = self.sort(position)
         source = self._objects[position]
         if sort == CONTAINER:
-            name = type(source).__name__
+            text = f"{type(source).__name__} {_ENTRY_WORDS.get(kind, kind)}"
+            key = self._record_key(position, kind, detail)
+            if key is not None:
+                text += f" [{key!r}]"
             role = roles.get(position)
-            text = f"{name} {_ENTRY_WORDS.get(kind, kind)}"
-            text = f"{text} of {role.reference}" if role else f"{text} of itself"
+            if role is not None:
+                text += f" {'in' if position in self.nested else 'of'} {role.reference}"
+            elif key is None:
+                text += " of itself"
             return text, text, None
         called = self._called(position)
         if kind == "local":
@@ -289,6 +340,21 @@ class Ties:
         else:
             text = f"unnamed reference of {called}"
         return f"{self._labels[position].text} {text}", text, None
+
+    def _record_key(self, position: int, kind: str, detail: object) -> str | None:
+        """Return the key of an entry where dictionaries are records, such as parsed JSON."""
+        if kind != "key" or type(detail) is not str or len(detail) > _KEY_LIMIT:
+            return None
+        is_record = position in self.nested or (self._alone and self._several)
+        return detail if is_record else None
+
+    def _category(self, position: int, target: int) -> str:
+        """Tell apart what one attribute or container holds and what needs changes of its own."""
+        sort = self.sort(target)
+        if sort == METHOD:
+            return " method"
+        carrier = sort == INSTANCE and module_of(type(self._objects[target])) in CARRIERS
+        return " carrier" if carrier and self.sort(position) == CONTAINER else ""
 
     def _called(self, position: int) -> str:
         """Return what an object is called in the name of a reference: "Order", "load()"."""

@@ -179,9 +179,11 @@ def store_ref(tree: ast.AST, cls: str, name: str) -> None:
     change_stores(tree, name, "weakref.ref(value)")
 
 
-def own_callback(tree: ast.AST, cls: str, name: str, code: str) -> None:
+def own_callback(tree: ast.AST, cls: str, name: str, code: str, other: str | None) -> None:
     _, node = find(tree, cls)
     change_stores(node, name, code)
+    if other:
+        add_slot(find(tree, other)[1])
 
 
 def pass_callback(tree: ast.AST, method: str, cls: str) -> None:
@@ -276,8 +278,8 @@ def close_over_ref(tree: ast.AST, outer: str, name: str, inner: str) -> None:
     raise AssertionError(inner)
 
 
-def delete_local(tree: ast.AST, function: str, name: str) -> None:
-    finally_in(find(tree, function)[1], f"del {name}")
+def end_local(tree: ast.AST, function: str, code: str) -> None:
+    finally_in(find(tree, function)[1], code)
 
 
 def finally_in(function: ast.stmt, code: str) -> None:
@@ -320,9 +322,10 @@ def keep_of_frame(tree: ast.AST, cls: str, name: str) -> None:
 
 def at_the_end_of_run(tree: ast.AST, cls: str, code: str) -> None:
     """Do something with the object of a class at the end of `run`."""
-    _, run = find(tree, "run")
-    for node in ast.walk(run):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+    for run in [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]:
+        for node in ast.walk(run):
+            if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
+                continue
             if ast.unparse(node.value.func) == cls:
                 variable = ast.unparse(node.targets[0])
                 finally_in(run, code.replace("x.", f"{variable}."))
@@ -379,6 +382,40 @@ def put_refs_of(tree: ast.AST, container: str) -> None:
     raise AssertionError(container)
 
 
+def proxy_in_call(tree: ast.AST, cls: str) -> None:
+    """What is passed to a library's class as an argument of its own is passed as a proxy."""
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(cls):
+            bases = {id(n.value) for n in ast.walk(call) if isinstance(n, ast.Attribute)}
+            replace(
+                call,
+                lambda n: isinstance(n, ast.Name) and n.id == "self" and id(n) not in bases,
+                lambda n: expression("weakref.proxy(v)", v=n),
+            )
+            return
+    raise AssertionError(cls)
+
+
+def without_key(tree: ast.AST, name: str) -> None:
+    count = 0
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            for at, key in enumerate(node.keys):
+                if isinstance(key, ast.Constant) and key.value == name:
+                    del node.keys[at], node.values[at]
+                    count += 1
+                    break
+    assert count, name
+
+
+def set_to_none(tree: ast.AST, cls: str, name: str) -> None:
+    at_the_end_of_run(tree, cls, f"x.{name} = None")
+
+
+def clear_attribute(tree: ast.AST, cls: str, name: str) -> None:
+    at_the_end_of_run(tree, cls, f"x.{name}.clear()")
+
+
 def clear(tree: ast.AST, container: str) -> None:
     _, run = find(tree, "run")
     for node in ast.walk(run):
@@ -399,11 +436,14 @@ def items_as_attributes(tree: ast.AST, cls: str) -> None:
     ).body
 
 
-ARGUMENTS = "to module level, and give it what it uses as arguments"
+ARGUMENTS = "to module level, and give (it what it uses|them what they use) as arguments"
 CLS = r"(?P<cls>[\w.]+)"
 NAME = r"(?P<name>\w+)"
 PATTERNS: tuple[tuple[str, Callable[..., None]], ...] = (
-    (rf"in class {CLS}:  (?P<code>\w+(: [\w.]+ \| None)? = weak_attribute\(\))", weak_attribute),
+    (
+        rf"in class {CLS}:  (?P<code>\w+(: \"[\w.]+ \| None\")? = weak_attribute\(\))",
+        weak_attribute,
+    ),
     (
         rf'in class {CLS}:  "(?P<new>\w+)" in place of "(?P<old>\w+)" in __slots__, and  '
         r"(?P<code>\w+ = weak_attribute\(slot=\"\w+\"\))"
@@ -420,9 +460,13 @@ PATTERNS: tuple[tuple[str, Callable[..., None]], ...] = (
         r"(, as a slot of a dataclass can't be weak)?",
         store_ref,
     ),
-    (rf"in class {CLS}:  self\.{NAME} = (?P<code>WeakCallback\(self\.\w+\))", own_callback),
     (
-        r"pass WeakCallback\(x\.(?P<method>\w+)\) in place of x\.\w+, the bound method of "
+        rf"in class {CLS}:  self\.{NAME} = (?P<code>WeakCallback\(self\.\w+\))"
+        r'(, and "__weakref__" in the __slots__ of (?P<other>[\w.]+))?',
+        own_callback,
+    ),
+    (
+        r"use WeakCallback\(x\.(?P<method>\w+)\) in place of x\.\w+, the bound method of "
         rf"{CLS}",
         pass_callback,
     ),
@@ -440,10 +484,10 @@ PATTERNS: tuple[tuple[str, Callable[..., None]], ...] = (
         r"\w+\(\)) is made, and ref\(\) in place of \w+ inside it",
         close_over_ref,
     ),
-    (rf"in (?P<function>[\w.]+)\(\):  try: …  finally: del {NAME}", delete_local),
+    (r"in (?P<function>[\w.]+)\(\):  try: …  finally: (?P<code>del \w+|\w+ = None)", end_local),
     (
-        r"keep the exception without its traceback:  error\.with_traceback\(None\), once it is not "
-        r"raised again",
+        r"keep the exception without its traceback:  error\.with_traceback\(None\), where it is "
+        r"handled for the last time",
         without_traceback,
     ),
     (rf"where your code catches the {NAME}:  error\.__traceback__ = None", traceback_dropped),
@@ -463,6 +507,20 @@ PATTERNS: tuple[tuple[str, Callable[..., None]], ...] = (
         rf"await its aclose\(\) when done with {CLS}\.{NAME}, the async generator [\w.]+\(\), or "
         r"let it run to its end",
         aclose,
+    ),
+    (
+        r"pass weakref\.proxy\(…\) of the [\w.]+ in place of it, where .* of (?P<cls>\w+)\.\w+ "
+        r"gets it",
+        proxy_in_call,
+    ),
+    (rf"don't store it under the key '{NAME}', or delete that key when done", without_key),
+    (
+        rf"set {CLS}\.{NAME} to None when done with it: nothing else holds what it leads to",
+        set_to_none,
+    ),
+    (
+        rf"call {CLS}\.{NAME}\.clear\(\) when done with it: nothing else holds the [\w ]+ in it",
+        clear_attribute,
     ),
     (rf"make class {CLS} once, at import: at module level and not in each call", make_once),
     (rf"[\w.]+\.{NAME} = (?P<code>weakref\.Weak\w+\(\))", other_container),

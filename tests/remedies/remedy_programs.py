@@ -750,4 +750,243 @@ def run():
     return site.pages[0].handler() is site
 """,
     ),
+    Program(
+        "widget_with_method_and_lambda",
+        f"{METHOD} + {CLOSES_OVER} + {INSTANCES}",
+        "Button.parent, Button.command, closure variable 'self' of App.__init__.<lambda>()",
+        """
+class Button:
+    def __init__(self, parent, command):
+        self.parent, self.command = parent, command
+        parent.children.append(self)
+
+class App:
+    def __init__(self):
+        self.children = []
+        Button(self, self.press)
+        Button(self, lambda: self.press())
+    def press(self):
+        return 1
+
+def run():
+    app = App()
+    return [button.command() for button in app.children] == [1, 1]
+""",
+    ),
+    Program(
+        "services_of_three_classes",
+        INSTANCES,
+        "Db.app, Auth.app, Mail.app",
+        """
+class Db:
+    def __init__(self, app):
+        self.app = app
+
+class Mail:
+    def __init__(self, app):
+        self.app = app
+
+class Auth:
+    def __init__(self, app):
+        self.app = app
+
+class App:
+    def __init__(self):
+        self.services = {"db": Db(self), "mail": Mail(self), "auth": Auth(self)}
+
+def run():
+    app = App()
+    return app.services["db"].app is app
+""",
+    ),
+    Program(
+        "an_object_in_between",
+        INSTANCES,
+        "Engine.car, Wheel.car",
+        """
+class Engine:
+    def __init__(self, car):
+        self.car = car
+
+class Wheel:
+    def __init__(self, car):
+        self.car = car
+
+class Parts:
+    def __init__(self, car):
+        self.engine = Engine(car)
+        self.wheels = [Wheel(car)]
+
+class Car:
+    def __init__(self):
+        self.parts = Parts(self)
+
+def run():
+    car = Car()
+    return car.parts.engine.car is car
+""",
+    ),
+    Program(
+        "router_with_method_and_lambda",
+        f"{METHOD} + {CLOSES_OVER}",
+        "closure variable 'self' of Site.__init__.<lambda>(), dict value of Router.routes",
+        """
+class Router:
+    def __init__(self):
+        self.routes = {}
+
+class Site:
+    def __init__(self):
+        self.router = Router()
+        self.router.routes["/"] = lambda: self.index()
+        self.router.routes["/a"] = self.index
+    def index(self):
+        return 1
+
+def run():
+    site = Site()
+    return site.router.routes["/"]() + site.router.routes["/a"]() == 2
+""",
+    ),
+    Program(
+        "task_that_failed",
+        EXCEPTION,
+        "Worker.task",
+        """
+import asyncio
+
+class Worker:
+    def start(self):
+        self.task = asyncio.create_task(self.go())
+    async def go(self):
+        raise ValueError(1)
+
+async def main():
+    worker = Worker()
+    worker.start()
+    await asyncio.wait([worker.task])
+    return worker.task.exception().args
+
+def run():
+    return asyncio.run(main()) == (1,)
+""",
+    ),
+    Program(
+        "timer_with_its_owner_as_argument",
+        INSTANCES,
+        "list item of Timer.args",
+        """
+import threading
+
+class Cache:
+    def __init__(self):
+        self.timer = threading.Timer(60, Cache.expire, args=[self])
+    def expire(self):
+        pass
+
+def run():
+    cache = Cache()
+    cache.timer.daemon = True
+    return cache.timer.interval == 60
+""",
+    ),
+    Program(
+        "context_of_anything",
+        ITSELF,
+        "dict value of App.context",
+        """
+class App:
+    def __init__(self):
+        self.context = dict(debug=True)
+        self.context.setdefault("app", self)
+
+def run():
+    app = App()
+    return app.context["debug"]
+""",
+    ),
+    Program(
+        "tree_of_dictionaries",
+        CONTAINER,
+        "dict value ['parent']",
+        """
+def build(parent, depth):
+    node = {"parent": parent, "children": []}
+    if depth:
+        node["children"].append(build(node, depth - 1))
+    return node
+
+def run():
+    return len(build(None, 2)["children"]) == 1
+""",
+    ),
+    Program(
+        "slots_and_own_method",
+        METHOD,
+        "Widget.callback",
+        """
+class Widget:
+    __slots__ = ("callback",)
+    def __init__(self):
+        self.callback = self.press
+    def press(self):
+        return 1
+
+def run():
+    widget = Widget()
+    return widget.callback() == 1
+""",
+    ),
+    Program(
+        "handlers_of_two_sorts",
+        METHOD,
+        "dict value of Queue.handlers, partial.func",
+        """
+from functools import partial
+
+class Queue:
+    def __init__(self):
+        self.handlers = {"a": self.a, "b": partial(self.b, 1)}
+    def a(self):
+        return 1
+    def b(self, x):
+        return x
+
+def run():
+    queue = Queue()
+    return queue.handlers["a"]() + queue.handlers["b"]() == 2
+""",
+    ),
+    Program(
+        "inherited_method_of_a_library",
+        METHOD,
+        "Worker.stop",
+        """
+from threading import Thread
+
+class Worker(Thread):
+    def __init__(self):
+        super().__init__()
+        self.stop = self.join
+
+def run():
+    return callable(Worker().stop)
+""",
+    ),
+    Program(
+        "error_that_may_not_be_bound",
+        EXCEPTION,
+        "local 'problem' of load()",
+        """
+def load(text):
+    try:
+        return int(text)
+    except ValueError as error:
+        problem = error
+    return str(problem)
+
+def run():
+    return load("1") == 1 and load("x").startswith("invalid")
+""",
+    ),
 ]

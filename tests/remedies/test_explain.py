@@ -95,8 +95,12 @@ GOLDEN = Path(__file__).parent / "golden"
 VERSIONED = {
     "enum_in_a_function",
     "future_waited_for",
+    "handlers_of_two_sorts",
+    "inherited_method_of_a_library",
     "partial_of_own_method",
+    "task_that_failed",
     "timer_that_never_ran",
+    "timer_with_its_owner_as_argument",
 }
 
 
