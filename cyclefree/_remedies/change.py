@@ -116,8 +116,13 @@ class View:
         return 2 * tie.owned > tie.reached
 
     def is_passed_in(self, tie: Tie) -> bool:
-        """Whether a library keeps the reader's own objects there, which it was given."""
-        return all(self.is_users(target) for target in tie.targets.values())
+        """Whether a library keeps the reader's own objects there, which it was given.
+
+        Not what the reader put into a list of the library's own: it may be its only holder.
+        """
+        holder = tie.holder
+        given = holder is None or tie.source < holder.source  # older than who holds it
+        return given and all(self.is_users(target) for target in tie.targets.values())
 
     def weakly_held(self, tie: Tie) -> list[type] | None:
         """List the classes that a tie leads to, which need a slot for weak references at most.

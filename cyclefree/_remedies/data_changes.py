@@ -60,7 +60,7 @@ def attribute(view: View, tie: Tie, targets: set[int]) -> Change | None:
     if targets != {INSTANCE}:
         return None
     kinds = view.weakly_held(tie)
-    if kinds is None or view.would_die(tie):
+    if kinds is None or (view.would_die(tie) and _direction(tie, name) != _TO_OWNER):
         return _let_go(view, tie, cost, library)
     if library and view.is_passed_in(tie):
         text = _proxy_text(view, tie)
@@ -203,7 +203,9 @@ def entry(view: View, tie: Tie, targets: set[int]) -> Change | None:
     if kinds is None or (view.would_die(tie) and not frozen):
         if frozen or targets != {INSTANCE}:
             return None
-        text = f"call {role}.clear() when done with it: nothing else holds the {shown} in it"
+        text = (
+            f"{_written(view, tie)}.clear() when done with it: nothing else holds the {shown} in it"
+        )
         if holder is None:
             text = f"take the {shown} out of the {name} when done with it"
         return Change(cost + 280, "let go of these when done", text, sites, library=library)
@@ -215,6 +217,17 @@ def entry(view: View, tie: Tie, targets: set[int]) -> Change | None:
     return Change(cost, "hold these weakly", text, sites, weak=True, library=library)
 
 
+def _written(view: View, tie: Tie) -> str:
+    """Write down the container that a tie is about: "Order.lines", "in load():  cache"."""
+    holder = tie.holder
+    if holder is None:
+        return "itself"
+    if holder.kind != "local":
+        return holder.reference
+    frame = view.labels[holder.source].summary(view.objects[holder.source]).name
+    return f"in {frame}():  {holder.detail}"
+
+
 def _weak_entries(view: View, tie: Tie, shown: str) -> str:
     """Write a container that holds weakly down, or what to put into it."""
     source = view.objects[tie.source]
@@ -222,10 +235,7 @@ def _weak_entries(view: View, tie: Tie, shown: str) -> str:
     name = type_name(container)
     if holder is None or tie.source in view.ties.nested:
         return f"put weakref.ref(…) of the {shown} into the {name} in place of it"
-    written = holder.reference
-    if holder.kind == "local":
-        frame = view.labels[holder.source].summary(view.objects[holder.source]).name
-        written = f"in {frame}():  {holder.detail}"
+    written = _written(view, tie)
     # Only what the reader's own attribute or local holds can be made another container, and only
     # where everything in it can be held weakly.
     mine = holder.kind == "local" or not (holder.owner and view.is_library_class(holder.owner))

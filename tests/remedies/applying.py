@@ -519,7 +519,7 @@ PATTERNS: tuple[tuple[str, Callable[..., None]], ...] = (
         set_to_none,
     ),
     (
-        rf"call {CLS}\.{NAME}\.clear\(\) when done with it: nothing else holds the [\w ]+ in it",
+        rf"{CLS}\.{NAME}\.clear\(\) when done with it: nothing else holds the [\w ]+ in it",
         clear_attribute,
     ),
     (rf"make class {CLS} once, at import: at module level and not in each call", make_once),

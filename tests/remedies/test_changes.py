@@ -161,17 +161,17 @@ def parent_and_child(cls: type, *arguments: object, **options: object) -> Callab
             '= weak_attribute(slot="__owner_ref")',
         ),
         (Private, "Private._Private__owner", "in class Private:  __owner = weak_attribute()"),
-        (parent_and_child(Data), "Data.up", "in class Data:  up: Data | None = weak_attribute()"),
+        (parent_and_child(Data), "Data.up", 'in class Data:  up: "Data | None" = weak_attribute()'),
         (
             parent_and_child(LeadingData, "name"),
             "LeadingData.up",
-            "in class LeadingData:  up: LeadingData | None = weak_attribute(), after the fields "
-            "without a default",
+            'in class LeadingData:  up: "LeadingData | None" = weak_attribute(), after the fields '
+            "without a default, and pass it by its name",
         ),
         (
             parent_and_child(KeywordData),
             "KeywordData.up",
-            "in class KeywordData:  up: KeywordData | None = weak_attribute()",
+            'in class KeywordData:  up: "KeywordData | None" = weak_attribute()',
         ),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -275,8 +275,9 @@ def test_attributes_of_the_librarys_objects() -> None:
     """What the user puts into a library's object is the user's; its class is not to be edited."""
 
     def make() -> None:
+        node = Node()
         logger = logging.Logger("x")
-        node = Node(forward=logger)
+        node.forward = logger  # type: ignore[attr-defined]
         logger.owner = node  # type: ignore[attr-defined]  # put into a library's
 
     remedy = remedy_of(make)
@@ -334,7 +335,7 @@ def test_what_cannot_be_weak_is_not_made_weak(base: type) -> None:
         one, two = cls(), cls()
         one.other, two.other = two, one
 
-    assert not remedy_of(both).proven
+    assert "weak" not in remedy_of(both).text
 
 
 def test_what_only_carries_others_is_not_made_weak() -> None:
@@ -344,7 +345,7 @@ def test_what_only_carries_others_is_not_made_weak() -> None:
         space = types.SimpleNamespace()
         space.again = types.SimpleNamespace(back=space)
 
-    assert not remedy_of(make).proven
+    assert remedy_of(make).text.startswith("set SimpleNamespace.")
 
 
 def test_exceptions_frames_and_tracebacks_are_not_made_weak() -> None:
@@ -442,7 +443,7 @@ class Holder:
         (
             Holder.fill_keys,
             "dict key of Holder.table",
-            "take it out of Holder.table when done with it",
+            "take the Holder out of Holder.table when done with it",
             "keys",
         ),
         (
@@ -500,7 +501,8 @@ def test_containers_of_locals(container: type) -> None:
         return frame, cache
 
     frame, cache = fill()
-    objects = [frame, cache, next(iter(cache.values() if container is dict else cache))]
+    # What is older than the container has other owners; else it would be let go of instead.
+    objects = [next(iter(cache.values() if container is dict else cache)), frame, cache]
     labels = list(map(Labels(()).of, objects))
     at = {id(obj): position for position, obj in enumerate(objects)}
     named = {
@@ -515,7 +517,7 @@ def test_containers_of_locals(container: type) -> None:
     ties.rows(named)
     view = View(objects, labels, ties, Stores(), Ownership(), [], [0, 1, 2])
     (tie,) = (tie for tie in ties.all if tie.holder is not None)
-    change = entry(view, tie, {ties.sort(2)})
+    change = entry(view, tie, {ties.sort(0)})
     assert change is not None
     weak = "WeakValueDictionary" if container is dict else "WeakSet"
     assert change.text == f"in test_containers_of_locals.fill():  cache = weakref.{weak}()"
@@ -725,7 +727,7 @@ def test_functions_without_a_known_place() -> None:
 
 
 def test_locals_are_deleted() -> None:
-    """`err = e` is deleted at the end of its function, and not held weakly."""
+    """`err = e` is let go of at the end of its function, and not held weakly."""
 
     def keep() -> None:
         try:
@@ -735,7 +737,7 @@ def test_locals_are_deleted() -> None:
         assert kept
 
     remedy = remedy_of(keep)
-    assert remedy.text == "in test_locals_are_deleted.keep():  try: …  finally: del kept"
+    assert remedy.text == "in test_locals_are_deleted.keep():  try: …  finally: kept = None"
     assert remedy.advice == "delete this local"
     assert places(keep)[0].startswith(marked("kept"))
 
@@ -748,7 +750,7 @@ def test_the_own_frame_in_a_local() -> None:
         assert frame
 
     assert remedy_of(make).text == (
-        "in test_the_own_frame_in_a_local.make():  try: …  finally: del frame"
+        "in test_the_own_frame_in_a_local.make():  try: …  finally: frame = None"
     )
 
 
@@ -762,7 +764,7 @@ def test_methods_in_locals_are_deleted() -> None:
         assert call
 
     remedy = remedy_of(make)
-    assert remedy.text.endswith("finally: del call")
+    assert remedy.text.endswith("finally: call = None")
 
 
 def test_parameters_are_dearer_than_locals() -> None:

@@ -117,7 +117,7 @@ def test_containers_are_known_by_who_holds_them() -> None:
 
 
 def test_nested_containers() -> None:
-    """A container inside a container is known by both; each kind of entry has its word."""
+    """However deep it is nested, a container is known by who holds the outermost one."""
     node = Node()
     inner = {"key": {node}, (node,): node}
     node.child = deque([defaultdict(list, inner)])
@@ -125,11 +125,12 @@ def test_nested_containers() -> None:
     found = Found(node, node.child, table, table["key"], next(k for k in table if k != "key"))
     assert found.names == [
         "Node.child",
-        "defaultdict key of deque item of Node.child",
-        "defaultdict value of deque item of Node.child",
+        "defaultdict key in Node.child",
+        "defaultdict value ['key'] in Node.child",
+        "defaultdict value in Node.child",
         "deque item of Node.child",
-        "set member of defaultdict value of deque item of Node.child",
-        "tuple item of defaultdict key of deque item of Node.child",
+        "set member in Node.child",
+        "tuple item in Node.child",
     ]
 
 
