@@ -214,7 +214,9 @@ def qualified_name(code: CodeType, otherwise: str) -> str:
         return name
     if code.co_filename.startswith("<"):
         return otherwise
-    known = outline_of(code.co_filename).functions.get(code.co_firstlineno, "")
+    outline = outline_of(code.co_filename)
+    known = outline.nameless.get((code.co_firstlineno, code.co_name), "")
+    known = known or outline.functions.get(code.co_firstlineno, "")
     return known if known.rpartition(".")[2] == code.co_name else otherwise
 
 

@@ -19,18 +19,27 @@ _SOURCE_LIMIT = 4_000_000
 _KEPT = 256
 _SILENT: Any = ("ignore", None, Warning, None, 0)  # a filter as `warnings.filters` has them
 
+_NAMELESS = {
+    "Lambda": "<lambda>",
+    "GeneratorExp": "<genexpr>",
+    "ListComp": "<listcomp>",
+    "SetComp": "<setcomp>",
+    "DictComp": "<dictcomp>",
+}
+
 _outlines: dict[str, Outline] = {}
 
 
 class Outline:
     """What a source file defines where."""
 
-    __slots__ = ("classes", "fields", "functions")
+    __slots__ = ("classes", "fields", "functions", "nameless")
 
     def __init__(self) -> None:
         self.classes: dict[str, list[tuple[int, int]]] = {}  # first and last lines
         self.fields: dict[tuple[str, str], list[int]] = {}  # annotations in class bodies
         self.functions: dict[int, str] = {}  # qualified names by first line
+        self.nameless: dict[tuple[int, str], str] = {}  # of lambdas and comprehensions, by both
 
 
 def outline_of(path: str) -> Outline:
@@ -109,4 +118,8 @@ def _fill(outline: Outline, tree: ast.Module) -> None:
             else:
                 outline.functions[first] = name
                 prefix = name + ".<locals>."
+        elif type(node).__name__ in _NAMELESS:
+            name = _NAMELESS[type(node).__name__]
+            outline.nameless[node.lineno, name] = prefix + name  # type: ignore[attr-defined]
+            prefix += f"{name}.<locals>."
         todo.extend((child, prefix) for child in ast.iter_child_nodes(node))

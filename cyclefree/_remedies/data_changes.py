@@ -12,7 +12,7 @@ from cyclefree._definitions import derives, mro_of, namespace_of, type_name
 from cyclefree._remedies.change import EACH, Change, View, slots_needed, weakref_offset
 from cyclefree._remedies.ties import CONTAINER, EXCEPTION, FRAME, INSTANCE, TRACEBACK, Tie
 
-__all__ = ["attribute", "entry"]
+__all__ = ["attribute", "entry", "let_go_text"]
 
 # Names that tell which way ownership goes, where ages and containers don't.
 _BACK = frozenset(
@@ -61,7 +61,8 @@ def attribute(view: View, tie: Tie, targets: set[int]) -> Change | None:
         return None
     kinds = view.weakly_held(tie)
     if kinds is None or (view.would_die(tie) and _direction(tie, name) != _TO_OWNER):
-        return _let_go(view, tie, cost, library)
+        is_fixed = derives(type(view.objects[tie.source]), tuple)  # the field of a named tuple
+        return None if is_fixed else _let_go(view, tie, cost, library)
     if library and view.is_passed_in(tie):
         text = _proxy_text(view, tie)
         return Change(EACH + 45, "pass a weak proxy", text, sites, weak=True)
@@ -81,10 +82,15 @@ def _let_go(view: View, tie: Tie, cost: int, library: bool) -> Change:
         # A task, a timer: its user knows when it is done. What is one's own mostly lives on.
         cost=cost + (55 if theirs else 280),
         advice="let go of this when done",
-        text=f"set {tie.reference} to None when done with it: nothing else holds what it leads to",
+        text=let_go_text(tie),
         sites=partial(view.attribute_sites, tie),
         library=library,
     )
+
+
+def let_go_text(tie: Tie) -> str:
+    """Say how to let go of what an attribute leads to."""
+    return f"set {tie.reference} to None when done with it: nothing else holds what it leads to"
 
 
 def _proxy_text(view: View, tie: Tie) -> str:

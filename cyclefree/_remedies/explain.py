@@ -14,6 +14,7 @@ from typing import NamedTuple
 from cyclefree._labels import Label
 from cyclefree._remedies.change import Change, View
 from cyclefree._remedies.changes import change_for
+from cyclefree._remedies.data_changes import let_go_text
 from cyclefree._remedies.feedback import Rows, cheapest_cut, find_cycle
 from cyclefree._remedies.kinds import kinds
 from cyclefree._remedies.libraries import Ownership, library_name
@@ -151,6 +152,7 @@ class _Shape:
         cut = self._cheapest(graphs)
         if cut is None:
             return self._none()
+        self._let_go_of_the_owned(cut)
         order = sorted(cut, key=lambda n: (n not in self._ring, self._ties.all[n].reference))
         chosen = [(number, change) for number in order if (change := self.change(number))]
         if all(change.library for _, change in chosen):
@@ -186,6 +188,32 @@ class _Shape:
             marks=self._marks(frozenset([number for number, _ in mine])),
             advice=self._advice(cut),
         )
+
+    def _let_go_of_the_owned(self, cut: frozenset[int]) -> None:
+        """Let go of what two weak references together would let die, such as `prev` and `next`.
+
+        Each tie is judged by itself at first; with all of the cut gone, an object may have no owner
+        left. Then what leads to it from an older object, and from no younger one, was its owner.
+        """
+        ways: dict[int, dict[int, bool]] = {}  # for each object the ties, and whether all are older
+        for at, row in enumerate(self._rows):
+            for number, target in row:
+                if target != at:
+                    older = ways.setdefault(target, {})
+                    is_older = self._order[at] < self._order[target]
+                    older[number] = older.get(number, True) and is_older
+        orphaned: dict[int, int] = {}
+        for older in ways.values():
+            if cut.issuperset(older) and len(older) > 1:
+                for number in older:
+                    orphaned[number] = orphaned.get(number, 0) + older[number]
+        for number, count in orphaned.items():
+            tie, change = self._ties.all[number], self.change(number)
+            is_owner = 2 * count > tie.reached and tie.kind == "attr" and tie.owner is not None
+            if is_owner and change is not None and change.weak:
+                self._known[number] = change._replace(
+                    advice="let go of this when done", text=let_go_text(tie), weak=False
+                )
 
     def around(self, library: str, graphs: Sequence[Rows]) -> Remedy:
         """Find the way round a cycle that has nothing of the reader's in it."""

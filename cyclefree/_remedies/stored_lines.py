@@ -162,16 +162,20 @@ def item_lines(code: CodeType, name: str, own: bool = True) -> Lines:
 
 def local_item_lines(code: CodeType, name: str) -> Lines:
     """Yield where a function puts something into the container that a local holds."""
-    reading: set[int] = set()
-    for line, ins in _instructions(code):
-        names = ins.argval if type(ins.argval) is tuple else (ins.argval,)
-        if ins.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) and name in names:
-            reading.add(line)
-        elif ins.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            if line in reading and ins.argval in _ADDING:
+    instructions = _instructions(code)
+    for at, (line, ins) in enumerate(instructions):
+        if ins.opname in ("LOAD_ATTR", "LOAD_METHOD") and ins.argval in _ADDING:
+            if _loads(instructions, at - 1, name):
                 yield line, False
-        elif ins.opname == "STORE_SUBSCR" and line in reading:
+        elif ins.opname == "STORE_SUBSCR" and _loads(instructions, at - 2, name):  # below the key
             yield line, False
+
+
+def _loads(instructions: _Instructions, at: int, name: str) -> bool:
+    """Whether an instruction loads a local, as the last of those that it loads."""
+    ins = instructions[at][1]
+    names = ins.argval if type(ins.argval) is tuple else (ins.argval,)
+    return ins.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) and names[-1] == name
 
 
 def is_bound_at_once(code: CodeType, name: str) -> bool:

@@ -203,14 +203,22 @@ class Ties:
         ways: dict[int, int] = {}  # the tie by which an object is reached, -1 for several
         older: dict[int, bool] = {}  # whether all that refer to it are older
         seen: set[tuple[int, int]] = set()
+        sources: dict[int, set[int]] = {}
         for at, row in enumerate(rows):
+            for _, target in row:
+                sources.setdefault(target, set()).add(at)
+        for at, row in enumerate(rows):
+            age = order[at]
+            if age in self._held_by:
+                # What a container was made of may be older than itself, not than its holder. One
+                # with several holders is nobody's, and was there before them: a dictionary is
+                # known to the collector from its first entry on only.
+                age = min(age, self._held_by[age]) if len(sources.get(at, ())) < 2 else -1
             for number, target in row:
                 if target == at:
                     continue
                 ways[target] = number if ways.get(target, number) == number else -1
-                # What a container was made of may be older than itself, not than its holder.
-                source = self._held_by.get(order[at], order[at])
-                older[target] = older.get(target, True) and source < order[target]
+                older[target] = older.get(target, True) and age < order[target]
                 seen.add((number, target))
         for number, _ in seen:
             self.all[number].reached += 1

@@ -313,7 +313,13 @@ def keep_text(tree: ast.AST, cls: str, name: str) -> None:
 
 
 def keep_format(tree: ast.AST, cls: str, name: str) -> None:
-    change_stores(tree, name, "traceback.format_tb(value)")
+    calls = [
+        n for n in ast.walk(tree) if isinstance(n, ast.Call) and f".{name}." in ast.unparse(n.func)
+    ]
+    for call in calls:  # what is put into the list
+        call.args[-1] = expression("traceback.format_tb(v)", v=call.args[-1])  # type: ignore[call-overload]
+    if not calls:
+        change_stores(tree, name, "traceback.format_tb(value)")
 
 
 def keep_of_frame(tree: ast.AST, cls: str, name: str) -> None:

@@ -989,4 +989,84 @@ def run():
     return load("1") == 1 and load("x").startswith("invalid")
 """,
     ),
+    Program(
+        "ring_with_a_sentinel",
+        INSTANCES,
+        "Link.next, Link.prev",
+        """
+class Link:
+    pass
+
+class Queue:
+    def __init__(self):
+        self.root = Link()
+        self.root.prev = self.root.next = self.root
+    def push(self, value):
+        link = Link()
+        link.value = value
+        last = self.root.prev
+        link.prev, link.next = last, self.root
+        last.next = self.root.prev = link
+
+def run():
+    queue = Queue()
+    queue.push(1)
+    queue.push(2)
+    return queue.root.next.next.value == 2
+""",
+    ),
+    Program(
+        "tracebacks_in_a_list",
+        EXCEPTION,
+        "list item of Log.traces",
+        """
+import sys
+
+class Log:
+    def __init__(self):
+        self.traces = []
+    def guard(self, function):
+        try:
+            function()
+        except ValueError:
+            self.traces.append(sys.exc_info()[2])
+
+def run():
+    log = Log()
+    log.guard(lambda: int("x"))
+    return len(log.traces) == 1
+""",
+    ),
+    Program(
+        "dictionary_that_everybody_shares",
+        INSTANCES,
+        "dict value of Option.config",
+        """
+class Option:
+    def __init__(self, name, config):
+        self.config = config
+        config[name] = self
+
+def run():
+    config = {}
+    Option("a", config)
+    Option("b", config)
+    return config["a"].config is config
+""",
+    ),
+    Program(
+        "named_tuples_that_know_their_parent",
+        INSTANCES,
+        "list item of Tree.children",
+        """
+from collections import namedtuple
+
+Tree = namedtuple("Tree", "parent children")
+
+def run():
+    root = Tree(None, [])
+    root.children.append(Tree(root, []))
+    return root.children[0].parent is root
+""",
+    ),
 ]

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from cyclefree._remedies.stored_lines import attribute_lines
-from cyclefree._remedies.stores import Site, Stores, local_sites, shown_sites
+from cyclefree._remedies.stored_lines import attribute_lines, is_bound_at_once
+from cyclefree._remedies.stores import Site, Stores, local_item_sites, local_sites, shown_sites
 
 LINES = Path(__file__).read_text(encoding="utf-8").splitlines()
 
@@ -661,3 +661,46 @@ def test_nothing_is_kept() -> None:
 
     gc.collect()  # a class is in cycles of its own
     assert ref() is None
+
+
+def test_a_local_that_is_bound_whatever_happens() -> None:
+    """A parameter is, and what is set to a constant at the top; what a branch sets is not."""
+
+    def function(given: object, *rest: object, key: object = None, **others: object) -> object:
+        first = None
+        if given:
+            second = given
+        third = len(rest)
+        return first, second, third, key, others
+
+    code = function.__code__
+    bound = {name: is_bound_at_once(code, name) for name in code.co_varnames}
+    assert bound == {
+        "given": True,
+        "rest": True,
+        "key": True,
+        "others": True,
+        "first": True,
+        "second": False,
+        "third": False,
+    }
+    assert not is_bound_at_once(code, "unknown")
+
+
+def test_what_is_put_into_the_container_of_a_local() -> None:
+    """By a method that adds, or by subscription; reading is not told."""
+
+    def function() -> object:
+        errors: list[object] = []
+        table: dict[object, object] = {}
+        errors.append(1)  # first error
+        errors.copy()
+        if errors:
+            errors.insert(0, table)  # second error
+        table["a"] = errors  # entry
+        return errors[0]
+
+    code = function.__code__
+    errors = lines(local_item_sites(code, "errors", "function"))
+    assert errors == marked("first error") + marked("second error")
+    assert lines(local_item_sites(code, "table", "function")) == marked("entry")
