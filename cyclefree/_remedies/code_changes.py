@@ -8,7 +8,7 @@ from typing import cast
 
 from cyclefree._definitions import code_of, module_of, package_of, shown_path, type_name
 from cyclefree._remedies.change import EACH, Change, View, slots_needed, weakref_offset
-from cyclefree._remedies.stored_lines import is_bound_at_once
+from cyclefree._remedies.stored_lines import is_bound_at_once, notes_only
 from cyclefree._remedies.stores import Site, local_sites
 from cyclefree._remedies.ties import EXCEPTION, FUNCTION, TRACEBACK, Tie
 
@@ -97,6 +97,12 @@ def closure(view: View, tie: Tie) -> Change:
             f"in {outer}:  ref = weakref.ref({tie.detail}) before "
             f"{'the lambda' if is_lambda else f'{inner}()'} is made, and ref() in place of "
             f"{tie.detail} inside it"
+        )
+    elif notes_only(code, str(tie.detail)):
+        advice, cost = "keep this elsewhere", 20
+        text = (
+            f"in {outer}:  keep what is now {tie.detail}.attribute in a local that {inner}() "
+            "declares nonlocal"
         )
     elif is_lambda:
         advice, cost = "lift this function out", 20

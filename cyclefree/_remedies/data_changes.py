@@ -194,7 +194,10 @@ def entry(view: View, tie: Tie, targets: set[int]) -> Change | None:
     if targets <= {EXCEPTION, TRACEBACK, FRAME}:
         text = _text_kept(role, targets)
         return Change(cost + 60, "keep its text instead", text, sites, library=library)
-    if CONTAINER in targets or tie.kind == "dictkey":
+    if holder is not None and holder.detail == "__globals__":
+        text = "call .clear() on the dictionary that exec() got as globals, when done with it"
+        return Change(cost + 80, "clear this when done", text, sites, library=library)
+    if CONTAINER in targets or (tie.kind == "dictkey" and targets != {INSTANCE}):
         if frozen:
             return None
         inner = type_name(type(view.objects[next(iter(tie.targets.values()))]))
@@ -249,6 +252,10 @@ def _weak_entries(view: View, tie: Tie, shown: str) -> str:
         values: list[object] = list(dict.values(source))  # type: ignore[arg-type]
         if all(weakref_offset(type(value)) for value in values):
             return f"{written} = weakref.WeakValueDictionary()"
+    if mine and tie.kind == "dictkey":
+        keys: list[object] = list(dict.keys(source))  # type: ignore[arg-type]
+        if all(weakref_offset(type(key)) for key in keys):
+            return f"{written} = weakref.WeakKeyDictionary()"
     if mine and derives(container, set):
         members: list[object] = list(set.__iter__(source))  # type: ignore[arg-type]
         if all(weakref_offset(type(member)) for member in members):

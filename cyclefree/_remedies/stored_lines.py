@@ -14,8 +14,10 @@ __all__ = [
     "item_lines",
     "local_item_lines",
     "local_lines",
+    "notes_only",
 ]
 
+_ATTRIBUTE_USES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "COPY", "DUP_TOP"))
 _VARARGS, _VARKEYWORDS = 0x4, 0x8  # inspect.CO_VARARGS, inspect.CO_VARKEYWORDS
 
 
@@ -191,6 +193,17 @@ def is_bound_at_once(code: CodeType, name: str) -> bool:
         if ins.opname in _STORES_LOCAL and name in _stored(ins):
             return _is_constant(instructions, at, 0)
     return False
+
+
+def notes_only(code: CodeType, name: str) -> bool:
+    """Whether a function uses a variable around it for attributes only: `wrapper.calls += 1`."""
+    instructions = _instructions(code)
+    uses = [
+        instructions[at + 1][1].opname
+        for at, (_, ins) in enumerate(instructions[:-1])
+        if ins.opname == "LOAD_DEREF" and ins.argval == name
+    ]
+    return bool(uses) and all(use in _ATTRIBUTE_USES for use in uses)
 
 
 def constant_lines(code: CodeType, text: str) -> Lines:

@@ -1069,4 +1069,49 @@ def run():
     return root.children[0].parent is root
 """,
     ),
+    Program(
+        "wrapper_that_counts",
+        CLOSURE,
+        "closure variable 'wrapper' of counted.wrapper()",
+        """
+def counted(function):
+    def wrapper(*args):
+        wrapper.calls += 1
+        return function(*args)
+    wrapper.calls = 0
+    return wrapper
+
+def run():
+    call = counted(abs)
+    call(-1)
+    return call.calls == 1
+""",
+    ),
+    Program(
+        "namespace_of_exec",
+        CLOSURE,
+        "dict value of f.__globals__",
+        """
+def run():
+    namespace = {}
+    exec("def f(n): return n and f(n - 1)", namespace)
+    return namespace["f"](3) == 0
+""",
+    ),
+    Program(
+        "roads_between_cities",
+        INSTANCES,
+        "dict key of City.roads",
+        """
+class City:
+    def __init__(self):
+        self.roads = dict()
+
+def run():
+    here, there = City(), City()
+    here.roads[there] = 3
+    there.roads[here] = 3
+    return here.roads[there] == 3
+""",
+    ),
 ]

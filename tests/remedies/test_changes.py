@@ -443,7 +443,7 @@ class Holder:
         (
             Holder.fill_keys,
             "dict key of Holder.table",
-            "take the Holder out of Holder.table when done with it",
+            "Holder.table = weakref.WeakKeyDictionary()",
             "keys",
         ),
         (

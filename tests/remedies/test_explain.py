@@ -26,6 +26,13 @@ BY_HAND = {
     "named_tuples_that_know_their_parent": (
         "Tree.children.clear() when done with it: nothing else holds the Tree in it"
     ),
+    "namespace_of_exec": (
+        "call .clear() on the dictionary that exec() got as globals, when done with it"
+    ),
+    "wrapper_that_counts": (
+        "in counted():  keep what is now wrapper.attribute in a local that wrapper() declares "
+        "nonlocal"
+    ),
     "ring_with_a_sentinel": (
         "set Link.next to None when done with it: nothing else holds what it leads to\n"
         "in class Link:  prev = weak_attribute()"
