@@ -7,13 +7,14 @@ before 3.13, the qualified name of a function's code before 3.11.
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import ast
 
-__all__ = ["Outline", "compiled_source", "outline_of", "source_of"]
+__all__ = ["Outline", "attributes_in", "compiled_source", "outline_of", "source_of"]
 
 _SOURCE_LIMIT = 4_000_000
 _KEPT = 256
@@ -27,6 +28,10 @@ _NAMELESS = {
     "DictComp": "<dictcomp>",
 }
 
+_FILES_KEPT = 2_000
+_ATTRIBUTE = re.compile(r"\.([^\W\d]\w*)")
+
+_attributes: dict[str, frozenset[str]] = {}
 _outlines: dict[str, Outline] = {}
 
 
@@ -70,6 +75,16 @@ def source_of(path: str) -> str | None:
             return file.read()
     except (OSError, SyntaxError, ValueError):
         return None
+
+
+def attributes_in(path: str) -> frozenset[str]:
+    """Return the names that stand after a dot in a source file; read once for each file."""
+    found = _attributes.get(path)
+    if found is None:
+        if len(_attributes) >= _FILES_KEPT:
+            _attributes.clear()
+        found = _attributes[path] = frozenset(_ATTRIBUTE.findall(source_of(path) or ""))
+    return found
 
 
 def compiled_source(path: str, flags: int = 0) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import takewhile
 
 from cyclefree._definitions import module_file, module_path, path_in_library
@@ -39,11 +40,12 @@ class Ownership:
         only: packages that the user has named as their own, wherever they are installed.
     """
 
-    __slots__ = ("_known", "_only")
+    __slots__ = ("_known", "_modules", "_only")
 
     def __init__(self, only: tuple[str, ...] = ()) -> None:
         self._only = only
         self._known: dict[str, bool] = {}
+        self._modules: list[str] | None = None
 
     def is_library(self, module: str | None) -> bool:
         """Whether a module belongs to the standard library or to an installed package."""
@@ -56,8 +58,14 @@ class Ownership:
 
     def modules(self) -> list[str]:
         """List the modules of the user that are imported and have a source file."""
-        names = [name for name in list(sys.modules) if type(name) is str]
-        return [n for n in names if module_file(n) is not None and not self.is_library(n)]
+        if self._modules is None:
+            names = [name for name in list(sys.modules) if type(name) is str]
+            self._modules = [
+                name
+                for name in names
+                if module_file(name) is not None and not self.is_library(name)
+            ]
+        return self._modules
 
     def is_neutral(self, module: str | None, is_code: bool) -> bool:
         """Whether objects of the module's types belong to whoever filled them.
@@ -81,8 +89,13 @@ class Ownership:
         path = module_path(module) or module_path(top)
         if path is None:
             return top in sys.stdlib_module_names
-        # A link may lead to the user's own folder.
-        return path_in_library(os.path.realpath(path)) is not None
+        return _is_installed(path)
+
+
+@lru_cache(maxsize=4_096)
+def _is_installed(path: str) -> bool:
+    """Whether a file is a library's; a link may lead to the user's own folder."""
+    return path_in_library(os.path.realpath(path)) is not None
 
 
 def library_name(modules: Iterable[str]) -> str:

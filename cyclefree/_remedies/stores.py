@@ -25,7 +25,7 @@ from cyclefree._definitions import (
     shown_path,
     type_name,
 )
-from cyclefree._outlines import compiled_source, source_of
+from cyclefree._outlines import attributes_in, compiled_source
 from cyclefree._remedies.stored_lines import (
     Lines,
     attribute_lines,
@@ -37,7 +37,6 @@ from cyclefree._remedies.stored_lines import (
 
 __all__ = ["Site", "Stores", "allocated_at", "local_item_sites", "local_sites", "shown_sites"]
 
-_SOURCES_LIMIT = 30_000_000  # characters of source to search for a report
 _GENERATED = ("<string", "<attrs")  # by dataclasses and attrs: nobody can look it up
 _WRAPPED = 64  # referents up to which an object in a class body is taken for a decorator's wrapper
 
@@ -47,6 +46,11 @@ _MANAGED_DICT = 1 << 4  # Py_TPFLAGS_MANAGED_DICT, from 3.11 on
 # What holds no function of the class's own. A module that is asked for all it refers to breaks on
 # 3.12 where it is `_asyncio`, see `_collector.untraversable`.
 _NOT_ENTERED = (type, ModuleType, FrameType, dict, list, tuple)
+
+
+# For the next report: compiling takes longer than all the rest. Code and strings of our own.
+_MODULES_KEPT = 32
+_compiled: dict[str, list[tuple[CodeType, str]]] = {}
 
 
 class Site(NamedTuple):
@@ -79,14 +83,11 @@ class Stores:
         everywhere: lists the modules to search for what is stored nowhere else.
     """
 
-    __slots__ = ("_codes", "_everywhere", "_left", "_modules", "_sites", "_texts")
+    __slots__ = ("_codes", "_everywhere", "_sites")
 
     def __init__(self, everywhere: Callable[[], list[str]] = list) -> None:
         self._everywhere = everywhere
-        self._texts: dict[str, str] = {}
-        self._left = _SOURCES_LIMIT
         self._codes: dict[int, list[tuple[CodeType, str]]] = {}
-        self._modules: dict[str, list[tuple[CodeType, str]]] = {}
         self._sites: dict[tuple[int, str, tuple[str, ...]], tuple[type, tuple[Site, ...]]] = {}
 
     def attribute(
@@ -156,7 +157,7 @@ class Stores:
                 return owner or cls, telling
         # Another module of its package did, or somebody else: a visitor into a library's tree.
         if owner is None and namespace_has_room(cls):
-            for module in self._elsewhere(module_of(cls), f".{name}"):
+            for module in self._elsewhere(module_of(cls), name):
                 telling = self._telling(module, name)
                 if telling:
                     return cls, telling
@@ -168,27 +169,16 @@ class Stores:
         sites = _each(module, codes, lambda code: attribute_lines(code, name, own=False))
         return tuple([site for site in sites if not site.constant])
 
-    def _elsewhere(self, module: str | None, text: str) -> list[str]:
-        """List modules in whose source a text is: of a module's package, then of the user."""
+    def _elsewhere(self, module: str | None, name: str) -> list[str]:
+        """List modules in whose source an attribute is: of a module's package, then of the user."""
         package = f"{(module or '').partition('.')[0]}."
         near = [n for n in list(sys.modules) if type(n) is str and n.startswith(package)]
         found = []
-        for name in dict.fromkeys([*near, *self._everywhere()]):
-            source = self._texts.get(name)
-            if source is None:
-                source = self._texts[name] = self._read(name)
-            if text in source:
-                found.append(name)
+        for other in dict.fromkeys([*near, *self._everywhere()]):
+            path = module_file(other)
+            if path is not None and name in attributes_in(path):
+                found.append(other)
         return found
-
-    def _read(self, module: str) -> str:
-        """Read a module's source, until all that was read is too much."""
-        if self._left <= 0:
-            return ""
-        path = module_file(module)
-        source = source_of(path) or "" if path is not None else ""
-        self._left -= len(source)
-        return source
 
     def _class_codes(self, cls: type) -> list[tuple[CodeType, str]]:
         """List the code of the functions in a class's body, nested ones too, and its name."""
@@ -206,14 +196,15 @@ class Stores:
 
     def _module_codes(self, module: str) -> list[tuple[CodeType, str]]:
         """List all code of a module, compiled again from its source."""
-        found = self._modules.get(module)
+        path = module_file(module)
+        if path is None:
+            return []
+        found = _compiled.get(path)
         if found is None:
-            found = []
-            path = module_file(module)
-            code = compiled_source(path) if path is not None else None
-            if code is not None:
-                found = _nested(code, "")
-            self._modules[module] = found
+            code = compiled_source(path)
+            if len(_compiled) >= _MODULES_KEPT:
+                _compiled.clear()
+            found = _compiled[path] = _nested(code, "") if code is not None else []
         return found
 
 
