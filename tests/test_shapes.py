@@ -604,3 +604,18 @@ def test_a_module_without_a_name_is_left_out() -> None:
         outer()
     (cycle,) = report.report
     assert "memory:0x7fd05737dc50" not in cycle.modules
+
+
+def test_a_shape_that_cannot_be_explained_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault in explaining costs the remedy and not the report, and says whose fault it is."""
+
+    def fail(*_: object) -> None:
+        raise LookupError("at random")
+
+    monkeypatch.setattr("cyclefree._remedies.explain.kinds", fail)
+    cycle = only_cycle(lambda: chain(2)[0])
+    assert cycle.kind is None
+    assert cycle.remedy is not None
+    assert not cycle.remedy.proven
+    assert "LookupError" in cycle.remedy.reason
+    assert "fix: none: cyclefree could not explain this shape" in str(look(lambda: chain(2)[0]))

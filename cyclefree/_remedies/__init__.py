@@ -12,6 +12,6 @@ explain                all of it put together, for one shape
 
 from __future__ import annotations
 
-from cyclefree._remedies.explain import Explained, Explainer
+from cyclefree._remedies.explain import Explained, Explainer, unexplained
 
-__all__ = ["Explained", "Explainer"]
+__all__ = ["Explained", "Explainer", "unexplained"]

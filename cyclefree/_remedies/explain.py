@@ -23,7 +23,7 @@ from cyclefree._remedies.stores import Stores, shown_sites
 from cyclefree._remedies.ties import METHOD, NamedRows, Tie, Ties
 from cyclefree.reports import Remedy
 
-__all__ = ["Explained", "Explainer"]
+__all__ = ["Explained", "Explainer", "unexplained"]
 
 CHECKED = "checked: no cycle of this shape remains"
 
@@ -36,9 +36,20 @@ Ring = Sequence[tuple[int, int]]
 class Explained(NamedTuple):
     """What is said of one shape beside what it consists of."""
 
-    kind: str
+    kind: str | None
     remedy: Remedy
     stored_at: tuple[str | None, ...]  # for each reference of the ring
+
+
+def unexplained(error: str, references: int) -> Explained:
+    """Return what is said of a shape whose explanation failed: that it did, and how."""
+    remedy = Remedy(
+        text="none: cyclefree could not explain this shape",
+        reference=None,
+        proven=False,
+        reason=f"{error} while it was explained, a fault of cyclefree: please report it",
+    )
+    return Explained(None, remedy, (None,) * references)
 
 
 class Explainer:
