@@ -30,21 +30,25 @@ def method(view: View, tie: Tie) -> Change | None:
         return _builtin_method(view, tie, bound)
     owner = tie.owner
     mine = owner is not None and not view.is_library_class(owner)
+    sites = partial(view.attribute_sites if mine else view.entry_sites, tie)
     if mine and owner and all(_method_self(m) is view.objects[tie.source] for m in methods):
         text = (
             f"in class {type_name(owner)}:  self.{tie.detail} = WeakCallback(self.{_name(bound)})"
         )
-    elif len(methods) > _NAMED:
-        text = (
-            f"use WeakCallback(x.method) in place of each x.method, the bound methods of "
-            f"{_whose(bound)}: {', '.join(sorted(map(_name, methods)))}"
-        )
     else:
-        text = "\n".join(
-            f"use WeakCallback(x.{_name(m)}) in place of x.{_name(m)}, the bound method of "
-            f"{_whose(m)}"
-            for m in sorted(methods, key=_name)
-        )
+        who = _called_by(sites(), methods)
+        names = sorted(map(_name, methods))
+        if len(methods) > _NAMED:
+            text = (
+                f"use WeakCallback({who}.method) in place of each {who}.method, the bound methods "
+                f"of {_whose(bound)}: {', '.join(names)}"
+            )
+        else:
+            text = "\n".join(
+                f"use WeakCallback({who}.{_name(m)}) in place of {who}.{_name(m)}, the bound "
+                f"method of {_whose(m)}"
+                for m in sorted(methods, key=_name)
+            )
     text += slots_needed([type(_method_self(m)) for m in methods])
     # Whose method it is: one that the reader's class inherits is kept by the reader.
     library = view.ownership.is_library(package_of(bound)) and all(
@@ -54,10 +58,17 @@ def method(view: View, tie: Tie) -> Change | None:
         cost=EACH + 10 + view.library_cost * library,
         advice="hold this method weakly",
         text=text,
-        sites=partial(view.attribute_sites if mine else view.entry_sites, tie),
+        sites=sites,
         weak=True,
         library=library,
     )
+
+
+def _called_by(sites: tuple[Site, ...], methods: list[object]) -> str:
+    """Return what the object of the methods is called where they are stored."""
+    classes = {_whose(method) for method in methods}
+    inside = sites and all(site.function.rpartition(".")[0] in classes for site in sites)
+    return "self" if inside else "x"
 
 
 def _name(bound: object) -> str:
@@ -214,16 +225,34 @@ def suspended(view: View, tie: Tie) -> Change:
         and tie.source in holder.targets.values()
         and not view.is_librarys(holder)
     ]
+    manager = _context_manager(view, tie)
     what = f"{held[0].reference}, the {_word(code)} {called}()," if held else f"{called}()"
-    closing = "await its aclose()" if code.co_flags & _ASYNC_GENERATOR else "call its close()"
+    if manager is not None:  # closed, it would take that for an error
+        text = f"leave {manager} when done with it:  call its __exit__(None, None, None)"
+    elif code.co_flags & _COROUTINE:
+        text = f"await {what} or call its close()"
+    else:
+        closing = "await its aclose()" if code.co_flags & _ASYNC_GENERATOR else "call its close()"
+        text = f"{closing} when done with {what} or let it run to its end"
     library = view.is_library(tie.source)
     return Change(
         cost=EACH + 20 + view.library_cost * library,
         advice="close this",
-        text=f"{closing} when done with {what} or let it run to its end",
+        text=text,
         sites=lambda: view.attribute_sites(held[0]) if held else (_start(code, called),),
         library=library,
     )
+
+
+def _context_manager(view: View, tie: Tie) -> str | None:
+    """Return what holds the @contextmanager object that a generator belongs to."""
+    for holder in view.ties.all:
+        manager = view.objects[holder.source]
+        if tie.source in holder.targets.values() and module_of(type(manager)) == "contextlib":
+            owners = [t for t in view.ties.all if holder.source in t.targets.values()]
+            mine = [t.reference for t in owners if t.kind == "attr" and view.is_readers(t)]
+            return mine[0] if mine else "the context manager"
+    return None
 
 
 def made_class(view: View, tie: Tie) -> Change:

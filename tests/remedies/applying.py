@@ -343,6 +343,10 @@ def close(tree: ast.AST, cls: str, name: str) -> None:
     at_the_end_of_run(tree, cls, f"x.{name}.close()")
 
 
+def leave(tree: ast.AST, cls: str, name: str) -> None:
+    at_the_end_of_run(tree, cls, f"x.{name}.__exit__(None, None, None)")
+
+
 def aclose(tree: ast.AST, cls: str, name: str) -> None:
     at_the_end_of_run(
         tree,
@@ -472,7 +476,7 @@ PATTERNS: tuple[tuple[str, Callable[..., None]], ...] = (
         own_callback,
     ),
     (
-        r"use WeakCallback\(x\.(?P<method>\w+)\) in place of x\.\w+, the bound method of "
+        r"use WeakCallback\((x|self)\.(?P<method>\w+)\) in place of \w+\.\w+, the bound method of "
         rf"{CLS}",
         pass_callback,
     ),
@@ -528,6 +532,11 @@ PATTERNS: tuple[tuple[str, Callable[..., None]], ...] = (
         rf"{CLS}\.{NAME}\.clear\(\) when done with it: nothing else holds the [\w ]+ in it",
         clear_attribute,
     ),
+    (
+        rf"leave {CLS}\.{NAME} when done with it:  call its __exit__\(None, None, None\)",
+        leave,
+    ),
+    (rf"await {CLS}\.{NAME}, the coroutine [\w.]+\(\), or call its close\(\)", close),
     (rf"make class {CLS} once, at import: at module level and not in each call", make_once),
     (rf"[\w.]+\.{NAME} = (?P<code>weakref\.Weak\w+\(\))", other_container),
     (rf"put weakref\.ref\(…\) of the [\w.]+ into [\w.]+\.{NAME} in place of it", put_refs),

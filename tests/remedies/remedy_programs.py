@@ -1114,4 +1114,42 @@ def run():
     return here.roads[there] == 3
 """,
     ),
+    Program(
+        "context_manager_that_is_kept",
+        SUSPENDED,
+        "what Transaction.begin() holds",
+        """
+from contextlib import contextmanager
+
+class Transaction:
+    def __init__(self):
+        self.state = "open"
+        self.context = self.begin()
+        self.context.__enter__()
+    @contextmanager
+    def begin(self):
+        yield
+        self.state = "done"
+
+def run():
+    transaction = Transaction()
+    return transaction.state == "open"
+""",
+    ),
+    Program(
+        "coroutine_that_is_kept",
+        SUSPENDED,
+        "what Job.work() holds",
+        """
+class Job:
+    def __init__(self):
+        self.running = self.work()
+    async def work(self):
+        return self
+
+def run():
+    job = Job()
+    return job.running is not None
+""",
+    ),
 ]
