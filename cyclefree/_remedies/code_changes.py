@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from types import CodeType, MethodType
 from typing import cast
@@ -229,6 +230,13 @@ def suspended(view: View, tie: Tie) -> Change:
     what = f"{held[0].reference}, the {_word(code)} {called}()," if held else f"{called}()"
     if manager is not None:  # closed, it would take that for an error
         text = f"leave {manager} when done with it:  call its __exit__(None, None, None)"
+    elif held and not _has_begun(view.objects[tie.source]):
+        # From 3.12 on `close` forgets nothing of what has not begun
+        # (tests/remedies/test_explain.py, the program coroutine_that_is_kept).
+        text = (
+            f"set {held[0].reference} to None when done with it: the {_word(code)} {called}() "
+            "has not begun"
+        )
     elif code.co_flags & _COROUTINE:
         text = f"await {what} or call its close()"
     else:
@@ -242,6 +250,19 @@ def suspended(view: View, tie: Tie) -> Change:
         sites=lambda: view.attribute_sites(held[0]) if held else (_start(code, called),),
         library=library,
     )
+
+
+def _has_begun(suspended: object) -> bool:
+    """Whether a generator or coroutine has been resumed once; from 3.11 on without its frame."""
+    for prefix in ("gi", "cr", "ag"):
+        begun = getattr(suspended, f"{prefix}_suspended", None)  # 3.11; of async generators 3.12
+        if begun is not None:
+            return bool(begun)
+        if sys.version_info < (3, 11):
+            frame = getattr(suspended, f"{prefix}_frame", None)
+            if frame is not None:
+                return bool(frame.f_lasti >= 0)
+    return True
 
 
 def _context_manager(view: View, tie: Tie) -> str | None:

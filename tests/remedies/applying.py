@@ -525,7 +525,8 @@ PATTERNS: tuple[tuple[str, Callable[..., None]], ...] = (
     ),
     (rf"don't store it under the key '{NAME}', or delete that key when done", without_key),
     (
-        rf"set {CLS}\.{NAME} to None when done with it: nothing else holds what it leads to",
+        rf"set {CLS}\.{NAME} to None when done with it: (nothing else holds what it leads to|the "
+        r"[\w ]+ [\w.]+\(\) has not begun)",
         set_to_none,
     ),
     (
