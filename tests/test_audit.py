@@ -309,13 +309,17 @@ def test_ctrl_c_ends_the_program_and_the_report_comes_all_the_same(tmp_path: Pat
         time.sleep(60)
         """,
     )
-    process = subprocess.Popen(
-        [*AUDIT, "program.py"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:  # in a background job Ctrl-C is ignored, and would be by the program too
+        process = subprocess.Popen(
+            [*AUDIT, "program.py"],
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+    finally:
+        signal.signal(signal.SIGINT, handler)
     while not (tmp_path / "ready").exists():
         assert process.poll() is None
         time.sleep(0.02)
