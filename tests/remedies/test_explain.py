@@ -18,6 +18,9 @@ from remedy_programs import PROGRAMS, Program
 from cyclefree import Cycle, CycleReport, assert_no_cycles, cycle_scope
 from cyclefree._definitions import module_of
 
+# A warning that pytest records holds the coroutine that was never awaited, and so all it keeps.
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+
 # What is to be done for each object one by one is done by nobody here: the text is tested.
 BY_HAND = {
     "dictionary_that_everybody_shares": (
