@@ -27,9 +27,9 @@ Named = tuple[str, object, object]
 
 MISSING = object()
 HEAP_TYPE = 1 << 9
-# Py_TPFLAGS_MANAGED_DICT: instances may keep their attributes without a dictionary (3.11+; on 3.10
+# Py_TPFLAGSMANAGED_DICT: instances may keep their attributes without a dictionary (3.11+; on 3.10
 # the bit is never set).
-_MANAGED_DICT = 1 << 4
+MANAGED_DICT = 1 << 4
 
 flags_of = type.__dict__["__flags__"].__get__
 _read_attribute = object.__getattribute__
@@ -91,7 +91,7 @@ class Attributes:
         order = mro_of(cls)
         flags = flags_of(cls)
         self._cls = cls
-        self.inline = bool(flags & HEAP_TYPE and flags & _MANAGED_DICT)
+        self.inline = bool(flags & HEAP_TYPE and flags & MANAGED_DICT)
         self._has_dict = any("__dict__" in namespace_of(base) for base in order)
         # `object.__getattribute__` in the first place and no `__getattr__` anywhere: then getattr
         # with a default does the same as object.__getattribute__, without raising.

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator
 from types import CodeType
 
+from cyclefree._definitions import parameter_count
+
 State = tuple[int, int, str]
 """Slots certainly bound, slots possibly bound (bit sets), the evaluation stack."""
 
@@ -181,13 +183,11 @@ class Flow:
         return self._at.get(offset)
 
     def _first(self) -> tuple[int, int]:
-        code = self.code
-        count = code.co_argcount + code.co_kwonlyargcount
-        count += bool(code.co_flags & 0x4) + bool(code.co_flags & 0x8)
+        count = parameter_count(self.code)
         bound = (1 << count) - 1
         if not AFTER_310:  # cells are there from the start, and a parameter's value moves into its
             for slot in range(count):
-                if self.slots[slot] in code.co_cellvars:
+                if self.slots[slot] in self.code.co_cellvars:
                     bound &= ~(1 << slot)
             bound |= self.cells
         return bound, bound

@@ -29,6 +29,7 @@ _mro = type.__dict__["__mro__"].__get__
 _namespace = type.__dict__["__dict__"].__get__
 _qualname = type.__dict__["__qualname__"].__get__
 _module = type.__dict__["__module__"].__get__
+weakref_offset = type.__dict__["__weakrefoffset__"].__get__
 _code = FunctionType.__dict__["__code__"].__get__
 _globals = FunctionType.__dict__["__globals__"].__get__
 _module_members: Mapping[str, Any] = type.__dict__["__dict__"].__get__(ModuleType)
@@ -44,12 +45,12 @@ _SUSPENDABLE: dict[int, str] = {
 _CELL = type((lambda x: lambda: x)(0).__closure__[0])  # type: ignore[index]
 
 _NAME_LIMIT = 80
+_VARARGS, _VARKEYWORDS = 0x4, 0x8  # inspect.CO_VARARGS, inspect.CO_VARKEYWORDS
 
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 # As Python names it, and where it really is: an environment may link to it.
 _STDLIB = tuple(
-    {os.path.dirname(os.path.abspath(os.__file__)) + os.sep: None}
-    | {os.path.dirname(os.path.realpath(os.__file__)) + os.sep: None}
+    os.path.dirname(find(os.__file__)) + os.sep for find in (os.path.abspath, os.path.realpath)
 )
 
 
@@ -103,6 +104,12 @@ def code_of(obj: object) -> CodeType | None:
     else:
         code = None
     return code if type(code) is CodeType else None
+
+
+def parameter_count(code: CodeType) -> int:
+    """Return how many of the code's locals are parameters, `*args` and `**kwargs` included."""
+    count = code.co_argcount + code.co_kwonlyargcount
+    return count + bool(code.co_flags & _VARARGS) + bool(code.co_flags & _VARKEYWORDS)
 
 
 def package_of(obj: object) -> str | None:

@@ -35,7 +35,7 @@ _PREFIX: dict[int, str] = {
     id(AsyncGeneratorType): "ag",
 }
 _OPTIMIZED = 0x1 | 0x2  # CO_OPTIMIZED | CO_NEWLOCALS: a function's code
-_SUSPENDABLE = 0x20 | 0x80 | 0x200  # CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
+SUSPENDABLE = 0x20 | 0x80 | 0x200  # CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 _OPTIONS_SHOWN = 4
 _STACK: _Option = ("stack", None)
 _HANDLED: _Option = ("attr", "exc_info")
@@ -150,7 +150,7 @@ def _frame_states(frame: FrameType, flow: Flow) -> list[State]:
         if known is not None:
             return [known]
     states = flow.dead_at(frame.f_lasti, not AFTER_310 and _is_running(frame))
-    if not AFTER_310 and flow.code.co_flags & _SUSPENDABLE:
+    if not AFTER_310 and flow.code.co_flags & SUSPENDABLE:
         # On 3.10 the frame of a suspended generator shows its locals, and its stack, itself.
         states = states + flow.suspended_at(frame.f_lasti)
     return states

@@ -16,6 +16,7 @@ from types import CellType, FrameType, TracebackType
 from cyclefree._garbage import is_boundary
 from cyclefree._graph import ObjectGraph, Sizes, Step, shortest_cycle
 from cyclefree._labels import Label, Labels
+from cyclefree._locals import SUSPENDABLE
 from cyclefree._references import Namer, collapse_name, format_name
 from cyclefree._remedies import Explained, Explainer, unexplained
 from cyclefree._remedies.stores import allocated_at
@@ -31,10 +32,10 @@ from cyclefree.reports import (
 
 EdgeKey = tuple[str, str, str]  # label of the source, collapsed name, label of the target
 
-# Keyed by id: a metaclass may define __hash__.
 # References that frames have on some versions only: of one shape, whatever they hold.
 _INNER = frozenset((".f_back", ".f_func"))
 
+# Keyed by id: a metaclass may define __hash__.
 _COLLAPSED_CONTAINERS = {
     id(list): collapse_name("item", 0),
     id(tuple): collapse_name("item", 0),
@@ -42,8 +43,6 @@ _COLLAPSED_CONTAINERS = {
     id(set): collapse_name("member", None),
     id(frozenset): collapse_name("member", None),
 }
-# inspect.CO_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_ASYNC_GENERATOR
-_SUSPENDABLE = 0x20 | 0x80 | 0x100 | 0x200
 _POSSIBLE_CARRIERS = frozenset({id(dict), id(tuple), id(CellType)})
 
 
@@ -362,7 +361,7 @@ def _may_carry(obj: object) -> bool:
     """Whether texts may fold an object into the reference that leads to it."""
     cls = type(obj)
     if cls is FrameType:  # of a generator, on 3.10
-        return bool(obj.f_code.co_flags & _SUSPENDABLE)  # type: ignore[attr-defined]
+        return bool(obj.f_code.co_flags & SUSPENDABLE)  # type: ignore[attr-defined]
     return id(cls) in _POSSIBLE_CARRIERS
 
 

@@ -15,11 +15,10 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
 
 from cyclefree._collector import untraversable
+from cyclefree._definitions import weakref_offset
 from cyclefree._heap import identities, objects_of
 
 __all__ = ["PromotedWindow", "SteppedWindow", "Window", "index", "search"]
-
-_weakref_offset = type.__dict__["__weakrefoffset__"].__get__
 
 _PRUNE_AT = 1_000
 
@@ -224,7 +223,7 @@ class SteppedWindow(Window):
     def remember(self, survivors: Sequence[object], generation: int) -> None:
         references, plain = self._references, self._plain
         for survivor in survivors:
-            if _weakref_offset(type(survivor)):
+            if weakref_offset(type(survivor)):
                 references.append(weakref.ref(survivor))
             else:
                 plain.update(identities((survivor,)))
@@ -235,7 +234,7 @@ class SteppedWindow(Window):
         """Drop what has died, so that a long-lived coroutine does not grow by what it once held."""
         self._references = [r for r in self._references if r() is not None]
         living = self.recall((), 2)
-        self._plain = {id(o) for o in living if not _weakref_offset(type(o))}
+        self._plain = {id(o) for o in living if not weakref_offset(type(o))}
         self._prune_at = max(_PRUNE_AT, 2 * (len(self._references) + len(self._plain)))
 
     def recall(self, own: Sequence[object], generation: int) -> list[object]:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from types import CodeType
 from typing import NamedTuple
 
-from cyclefree._definitions import code_of, module_of, namespace_of, type_name
+from cyclefree._definitions import code_of, module_of, namespace_of, type_name, weakref_offset
 from cyclefree._labels import Label
 from cyclefree._remedies.libraries import Ownership
 from cyclefree._remedies.stores import Site, Stores, local_item_sites, local_sites
 from cyclefree._remedies.ties import INSTANCE, METHOD, TRACEBACK, Tie, Ties
 
-__all__ = ["EACH", "LIBRARY", "Change", "Sites", "View", "slots_needed", "weakref_offset"]
+__all__ = ["EACH", "LIBRARY", "Change", "Sites", "View", "slots_needed"]
 
 EACH = 20
 """Cost of any change: fewer changes are better, but three back-references weakened are better than
@@ -23,7 +23,6 @@ LIBRARY = 5_000
 where nothing is the reader's, so that the library's own back-references are still told."""
 
 
-weakref_offset = type.__dict__["__weakrefoffset__"].__get__
 _item_size = type.__dict__["__itemsize__"].__get__
 
 Sites = Callable[[], tuple[Site, ...]]

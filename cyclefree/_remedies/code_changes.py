@@ -7,15 +7,22 @@ from functools import partial
 from types import CodeType, MethodType
 from typing import cast
 
-from cyclefree._definitions import code_of, module_of, package_of, shown_path, type_name
-from cyclefree._remedies.change import EACH, Change, View, slots_needed, weakref_offset
+from cyclefree._definitions import (
+    code_of,
+    module_of,
+    package_of,
+    parameter_count,
+    shown_path,
+    type_name,
+    weakref_offset,
+)
+from cyclefree._remedies.change import EACH, Change, View, slots_needed
 from cyclefree._remedies.stored_lines import is_bound_at_once, notes_only
 from cyclefree._remedies.stores import Site, local_sites
 from cyclefree._remedies.ties import EXCEPTION, FUNCTION, TRACEBACK, Tie
 
 __all__ = ["closure", "local", "made_class", "method", "suspended", "traceback"]
 
-_VARARGS, _VARKEYWORDS = 0x4, 0x8  # inspect.CO_VARARGS, inspect.CO_VARKEYWORDS
 _COROUTINE, _ASYNC_GENERATOR = 0x80, 0x200  # inspect.CO_COROUTINE, inspect.CO_ASYNC_GENERATOR
 
 _NAMED = 4  # methods that a text names one by one
@@ -165,7 +172,7 @@ def local(view: View, tie: Tie, targets: set[int]) -> Change | None:
     called = view.called(tie.source, code)
     cost = 0
     if not targets <= {EXCEPTION, TRACEBACK}:
-        cost = 60 if name in code.co_varnames[: _parameters(code)] else 40
+        cost = 60 if name in code.co_varnames[: parameter_count(code)] else 40
     # What may not be bound there can't be deleted.
     ending = f"del {name}" if is_bound_at_once(code, name) else f"{name} = None"
     library = view.is_library(tie.source)
@@ -300,11 +307,6 @@ def made_class(view: View, tie: Tie) -> Change:
 
 def _start(code: CodeType, called: str) -> Site:
     return Site(f"{shown_path(code.co_filename)}:{code.co_firstlineno}", called)
-
-
-def _parameters(code: CodeType) -> int:
-    count = code.co_argcount + code.co_kwonlyargcount
-    return count + bool(code.co_flags & _VARARGS) + bool(code.co_flags & _VARKEYWORDS)
 
 
 def _word(code: CodeType) -> str:

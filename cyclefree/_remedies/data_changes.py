@@ -8,8 +8,8 @@ from functools import partial
 from types import MemberDescriptorType
 from typing import Any
 
-from cyclefree._definitions import derives, mro_of, namespace_of, type_name
-from cyclefree._remedies.change import EACH, Change, View, slots_needed, weakref_offset
+from cyclefree._definitions import derives, mro_of, namespace_of, type_name, weakref_offset
+from cyclefree._remedies.change import EACH, Change, Sites, View, slots_needed
 from cyclefree._remedies.ties import CONTAINER, EXCEPTION, FRAME, INSTANCE, TRACEBACK, Tie
 
 __all__ = ["attribute", "entry", "let_go_text"]
@@ -64,8 +64,7 @@ def attribute(view: View, tie: Tie, targets: set[int]) -> Change | None:
         is_fixed = derives(type(view.objects[tie.source]), tuple)  # the field of a named tuple
         return None if is_fixed else _let_go(view, tie, cost, library)
     if library and view.is_passed_in(tie):
-        text = _proxy_text(view, tie)
-        return Change(EACH + 45, "pass a weak proxy", text, sites, weak=True)
+        return _passed_in(view, tie, sites)
     if view.is_library_class(owner):
         text = f"store weakref.proxy(…) in {tie.reference}"
     else:
@@ -93,12 +92,17 @@ def let_go_text(tie: Tie) -> str:
     return f"set {tie.reference} to None when done with it: nothing else holds what it leads to"
 
 
-def _proxy_text(view: View, tie: Tie) -> str:
-    """Say what to pass to a library in place of an object."""
-    given = " or ".join(
-        dict.fromkeys(type_name(type(view.objects[target])) for target in tie.targets.values())
-    )
-    return f"pass weakref.proxy(…) of the {given} in place of it, where {tie.reference} gets it"
+def _passed_in(view: View, tie: Tie, sites: Sites) -> Change:
+    """Pass a proxy to a library in place of an object of the reader's."""
+    given = _types_of_targets(view, tie)
+    text = f"pass weakref.proxy(…) of the {given} in place of it, where {tie.reference} gets it"
+    return Change(EACH + 45, "pass a weak proxy", text, sites, weak=True)
+
+
+def _types_of_targets(view: View, tie: Tie) -> str:
+    """Name the types of what a tie leads to: "Engine or Wheel"."""
+    names = [type_name(type(view.objects[target])) for target in tie.targets.values()]
+    return " or ".join(dict.fromkeys(names))
 
 
 def _text_kept(reference: str, targets: set[int]) -> str:
@@ -206,9 +210,7 @@ def entry(view: View, tie: Tie, targets: set[int]) -> Change | None:
             text = f"take the {name} out of itself, or call .clear() when done with it"
         return Change(cost + 80, "take this one out", text, sites, library=library)
     kinds = view.weakly_held(tie)
-    shown = " or ".join(
-        dict.fromkeys(type_name(type(view.objects[t])) for t in tie.targets.values())
-    )
+    shown = _types_of_targets(view, tie)
     if kinds is None or (view.would_die(tie) and not frozen):
         if frozen or targets != {INSTANCE}:
             return None
@@ -219,8 +221,7 @@ def entry(view: View, tie: Tie, targets: set[int]) -> Change | None:
             text = f"take the {shown} out of the {name} when done with it"
         return Change(cost + 280, "let go of these when done", text, sites, library=library)
     if library and view.is_passed_in(tie):
-        text = _proxy_text(view, tie)
-        return Change(EACH + 45, "pass a weak proxy", text, sites, weak=True)
+        return _passed_in(view, tie, sites)
     text = _weak_entries(view, tie, shown) + slots_needed(kinds)
     cost += 40 if frozen else 70
     return Change(cost, "hold these weakly", text, sites, weak=True, library=library)
@@ -248,20 +249,23 @@ def _weak_entries(view: View, tie: Tie, shown: str) -> str:
     # Only what the reader's own attribute or local holds can be made another container, and only
     # where everything in it can be held weakly.
     mine = holder.kind == "local" or not (holder.owner and view.is_library_class(holder.owner))
-    if mine and derives(container, dict) and tie.kind == "key":
-        values: list[object] = list(dict.values(source))  # type: ignore[arg-type]
-        if all(weakref_offset(type(value)) for value in values):
-            return f"{written} = weakref.WeakValueDictionary()"
-    if mine and tie.kind == "dictkey":
-        keys: list[object] = list(dict.keys(source))  # type: ignore[arg-type]
-        if all(weakref_offset(type(key)) for key in keys):
-            return f"{written} = weakref.WeakKeyDictionary()"
-    if mine and derives(container, set):
-        members: list[object] = list(set.__iter__(source))  # type: ignore[arg-type]
-        if all(weakref_offset(type(member)) for member in members):
-            return f"{written} = weakref.WeakSet()"
+    weak, entries = _weak_container(source, tie.kind)
+    if mine and weak and all(weakref_offset(type(each)) for each in entries):
+        return f"{written} = weakref.{weak}()"
     where = holder.reference if mine and not derives(container, tuple) else f"the {name}"
     return f"put weakref.ref(…) of the {shown} into {where} in place of it"
+
+
+def _weak_container(source: object, kind: str) -> tuple[str, list[object]]:
+    """Return the weak container to use in the place of one, and what it would refer to weakly."""
+    container = type(source)
+    if derives(container, dict) and kind == "key":
+        return "WeakValueDictionary", list(dict.values(source))  # type: ignore[arg-type]
+    if kind == "dictkey":
+        return "WeakKeyDictionary", list(dict.keys(source))  # type: ignore[arg-type]
+    if derives(container, set):
+        return "WeakSet", list(set.__iter__(source))  # type: ignore[arg-type]
+    return "", []
 
 
 def _is_held_by_library(view: View, tie: Tie) -> bool:

@@ -89,14 +89,12 @@ class Explainer:
         )
         if not view.users:  # but the reader may have put attributes into a library's objects
             view.users = any(view.is_readers(tie) for tie in ties.all if tie.kind == "attr")
-        shape = _Shape(self, ties, view, rows, order, numbers)
+        shape = _Shape(view, rows, order, numbers)
         graphs = [rows, *[ties.rows(other)[0] for other in others]]
-        libraries = {
-            self._labels[position].module or "" for position in order if view.is_library(position)
-        }
+        libraries = shape.libraries()
         if not view.users and libraries:
-            name = library_name(libraries)
-            return shape.explained(f"a library's own cycle ({name})", shape.around(name, graphs))
+            kind = f"a library's own cycle ({library_name(libraries)})"
+            return shape.explained(kind, shape.around(graphs))
         names = kinds(rows, [ties.sort(position) for position in order])
         return shape.explained(" + ".join(names), shape.remedy(graphs))
 
@@ -104,17 +102,6 @@ class Explainer:
         """List the reader's modules that have to do with a cycle."""
         found = dict.fromkeys(self._labels[position].module for position in example)
         return [m for m in found if m is not None and not self._ownership.is_library(m)]
-
-    def names(self, positions: Iterable[int]) -> tuple[set[str], set[str]]:
-        """Return the type names, and the names of functions and classes, among the objects."""
-        types: set[str] = set()
-        own: set[str] = set()
-        for position in positions:
-            types.add(self._labels[position].shown)
-            name = self._labels[position].summary(self._objects[position]).name
-            if name:
-                own.add(name)
-        return types, own
 
 
 def _along(ring: Ring, rows: Rows, order: Sequence[int]) -> tuple[int, ...]:
@@ -128,16 +115,13 @@ class _Shape:
 
     def __init__(
         self,
-        explainer: Explainer,
-        ties: Ties,
         view: View,
         rows: Rows,
         order: Sequence[int],
         ring: tuple[int, ...],
     ) -> None:
-        self._explainer = explainer
-        self._ties = ties
         self._view = view
+        self._ties = view.ties
         self._rows = rows
         self._order = order
         self._ring = ring
@@ -167,11 +151,12 @@ class _Shape:
         order = sorted(cut, key=lambda n: (n not in self._ring, self._ties.all[n].reference))
         chosen = [(number, change) for number in order if (change := self.change(number))]
         if all(change.library for _, change in chosen):
-            return self._in_library([self._ties.all[n] for n, _ in chosen], graphs, "", cut)
+            return self._in_library([n for n, _ in chosen], graphs)
         # Who catches an exception can drop its traceback, whatever library keeps it.
         tracebacks = {n for n in cut if self._ties.all[n].detail == "__traceback__"}
         mine = [(n, change) for n, change in chosen if not change.library or n in tracebacks]
-        theirs = [self._ties.all[n] for n, change in chosen if n not in dict(mine)]
+        own = frozenset([n for n, _ in mine])
+        theirs = [self._ties.all[n] for n in order if n not in own]
         text = "\n".join(dict.fromkeys(self._written(number, change) for number, change in mine))
         reason, proven = CHECKED, not theirs
         if theirs:
@@ -181,7 +166,6 @@ class _Shape:
                 reason = f"not enough by itself: {_some(theirs)} {are} a library's"
             else:
                 text += f"\n{recipe.text}"
-                own = frozenset([number for number, _ in mine])
                 proven = self._frees(recipe, graphs, own)
                 reason = recipe.reason.rstrip(".") + (f"; {CHECKED}" if proven else "")
         owners = self._to_be_owned(cut)
@@ -196,8 +180,8 @@ class _Shape:
             reference=", ".join(self._ties.all[number].reference for number, _ in mine),
             proven=proven,
             reason=reason,
-            marks=self._marks(frozenset([number for number, _ in mine])),
-            advice=self._advice(cut),
+            marks=self._marks(own),
+            advice=self._advice(own),
         )
 
     def _let_go_of_the_owned(self, cut: frozenset[int]) -> None:
@@ -226,10 +210,9 @@ class _Shape:
                     advice="let go of this when done", text=let_go_text(tie), weak=False
                 )
 
-    def around(self, library: str, graphs: Sequence[Rows]) -> Remedy:
+    def around(self, graphs: Sequence[Rows]) -> Remedy:
         """Find the way round a cycle that has nothing of the reader's in it."""
-        cut = self._cheapest(graphs) or frozenset()
-        return self._in_library([self._ties.all[n] for n in sorted(cut)], graphs, library, cut)
+        return self._in_library(sorted(self._cheapest(graphs) or ()), graphs)
 
     def _cheapest(self, graphs: Sequence[Rows]) -> frozenset[int] | None:
         costs = {}
@@ -263,7 +246,7 @@ class _Shape:
                     loose.add(target)
                 elif number not in cut and at not in methods:
                     held.add(target)
-        labels = self._explainer._labels
+        labels = self._view.labels
         return sorted({labels[self._order[at]].shown for at in loose - held})
 
     def _marks(self, cut: frozenset[int]) -> tuple[int, ...]:
@@ -288,21 +271,19 @@ class _Shape:
 
     # --- what is not the reader's ----------------------------------------------------------
 
-    def _in_library(
-        self,
-        theirs: Sequence[Tie],
-        graphs: Sequence[Rows],
-        library: str = "",
-        cut: frozenset[int] = frozenset(),
-    ) -> Remedy:
+    def libraries(self) -> set[str]:
+        """Return the modules of libraries whose classes and functions are in the cycle."""
+        return self._modules(at for at in self._order if self._view.is_library(at))
+
+    def _modules(self, positions: Iterable[int]) -> set[str]:
+        return {self._view.labels[position].module or "" for position in positions} - {""}
+
+    def _in_library(self, cut: Sequence[int], graphs: Sequence[Rows]) -> Remedy:
         """Say how to get round references that the reader can't change."""
+        theirs = [self._ties.all[number] for number in cut]
         reference = ", ".join(tie.reference for tie in theirs) or None
-        labels = self._explainer._labels
-        modules = {labels[position].module or "" for position in self._order} - {""}
-        if not library:
-            held = [position for position in self._order if self._view.is_library(position)]
-            library = library_name({labels[position].module or "" for position in held} or modules)
-        marks = self._marks(cut)
+        library = library_name(self.libraries() or self._modules(self._order))
+        marks = self._marks(frozenset(cut))
         advice = f"closes the cycle, inside {library}" if marks else ""
         recipe = self._recipe()
         if recipe is not None:
@@ -330,10 +311,14 @@ class _Shape:
 
     def _recipe(self) -> Recipe | None:
         """Find the known way round a cycle of a library."""
-        labels = self._explainer._labels
-        modules = {labels[position].module or "" for position in self._order} - {""}
-        types, names = self._explainer.names(self._order)
-        return recipe_for(modules, types | names, names)
+        types: set[str] = set()
+        names: set[str] = set()  # of functions and classes themselves
+        for position in self._order:
+            label = self._view.labels[position]
+            types.add(label.shown)
+            names.add(label.summary(self._view.objects[position]).name or "")
+        names.discard("")
+        return recipe_for(self._modules(self._order), types | names, names)
 
     def _frees(
         self, recipe: Recipe, graphs: Sequence[Rows], own: frozenset[int] = frozenset()

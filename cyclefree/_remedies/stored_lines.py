@@ -6,6 +6,8 @@ import dis
 from collections.abc import Iterator
 from types import CodeType
 
+from cyclefree._definitions import parameter_count
+
 __all__ = [
     "Lines",
     "attribute_lines",
@@ -18,7 +20,6 @@ __all__ = [
 ]
 
 _ATTRIBUTE_USES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "COPY", "DUP_TOP"))
-_VARARGS, _VARKEYWORDS = 0x4, 0x8  # inspect.CO_VARARGS, inspect.CO_VARKEYWORDS
 
 
 # What puts an item into a container, by the name of its method.
@@ -108,12 +109,10 @@ def _is_constant(instructions: _Instructions, at: int, above: int) -> bool:
 
 def _of_self(instructions: _Instructions, at: int) -> bool:
     """Whether an instruction works on the local `self`, or on what is not known (`x.rows += y`)."""
-    ins = instructions[at - 1][1]
-    if ins.argval == "__dict__":
-        ins = instructions[at - 2][1]
-    names = ins.argval if type(ins.argval) is tuple else (ins.argval,)  # 3.13 loads two at once
-    loads_self = ins.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) and names[-1] == "self"
-    return loads_self or ins.opname in ("SWAP", "ROT_TWO")
+    before = at - 2 if instructions[at - 1][1].argval == "__dict__" else at - 1
+    return _loads(instructions, before, "self") or (
+        instructions[before][1].opname in ("SWAP", "ROT_TWO")
+    )
 
 
 def attribute_lines(code: CodeType, name: str, own: bool = True) -> Lines:
@@ -176,15 +175,13 @@ def local_item_lines(code: CodeType, name: str) -> Lines:
 def _loads(instructions: _Instructions, at: int, name: str) -> bool:
     """Whether an instruction loads a local, as the last of those that it loads."""
     ins = instructions[at][1]
-    names = ins.argval if type(ins.argval) is tuple else (ins.argval,)
+    names = ins.argval if type(ins.argval) is tuple else (ins.argval,)  # 3.13 loads two at once
     return ins.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) and names[-1] == name
 
 
 def is_bound_at_once(code: CodeType, name: str) -> bool:
     """Whether a local is bound whatever happens: a parameter, or `name = None` at the top."""
-    count = code.co_argcount + code.co_kwonlyargcount
-    count += bool(code.co_flags & _VARARGS) + bool(code.co_flags & _VARKEYWORDS)
-    if name in code.co_varnames[:count]:
+    if name in code.co_varnames[: parameter_count(code)]:
         return True
     instructions = _instructions(code)
     for at, (_, ins) in enumerate(instructions):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import NamedTuple
 
-from cyclefree._attributes import HEAP_TYPE, flags_of
+from cyclefree._attributes import HEAP_TYPE, MANAGED_DICT, flags_of
 from cyclefree._definitions import (
     field_line,
     module_file,
@@ -41,12 +41,10 @@ _GENERATED = ("<string", "<attrs")  # by dataclasses and attrs: nobody can look 
 _WRAPPED = 64  # referents up to which an object in a class body is taken for a decorator's wrapper
 
 _dict_offset = type.__dict__["__dictoffset__"].__get__
-_MANAGED_DICT = 1 << 4  # Py_TPFLAGS_MANAGED_DICT, from 3.11 on
 
 # What holds no function of the class's own. A module that is asked for all it refers to breaks on
 # 3.12 where it is `_asyncio`, see `_collector.untraversable`.
 _NOT_ENTERED = (type, ModuleType, FrameType, dict, list, tuple)
-
 
 # For the next report: compiling takes longer than all the rest. Code and strings of our own.
 _MODULES_KEPT = 32
@@ -290,7 +288,7 @@ def _nested(code: CodeType, name: str) -> list[tuple[CodeType, str]]:
 
 def namespace_has_room(cls: type) -> bool:
     """Whether instances of a class take attributes that it knows nothing of."""
-    return bool(_dict_offset(cls) or flags_of(cls) & _MANAGED_DICT)
+    return bool(_dict_offset(cls) or flags_of(cls) & MANAGED_DICT)
 
 
 def _each(

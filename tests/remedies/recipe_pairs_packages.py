@@ -19,7 +19,23 @@ def fail() -> None:
     raise ValueError("failed")
 
 
-class AiohttpApplication(Pair):
+class ApplicationMadeOnce(Pair):
+    """Made by each call, and made once."""
+
+    def __init__(self) -> None:
+        self.application = self.make()
+
+    def make(self) -> Any:
+        raise NotImplementedError
+
+    def before(self) -> None:
+        self.make()
+
+    def after(self) -> None:
+        bool(self.application)
+
+
+class AiohttpApplication(ApplicationMadeOnce):
     key = "aiohttp.web_app"
     needs = ("aiohttp",)
 
@@ -27,15 +43,6 @@ class AiohttpApplication(Pair):
         import aiohttp.web
 
         return aiohttp.web.Application()
-
-    def __init__(self) -> None:
-        self.application = self.make()
-
-    def before(self) -> None:
-        self.make()
-
-    def after(self) -> None:
-        bool(self.application)
 
 
 class AiohttpRoutes(AiohttpApplication):
@@ -660,7 +667,7 @@ class Sqlparse(Pair):
                 tokens += token.tokens
 
 
-class Starlette(Pair):
+class Starlette(ApplicationMadeOnce):
     key = "starlette.routing"
     needs = ("starlette",)
 
@@ -668,15 +675,6 @@ class Starlette(Pair):
         import starlette.applications
 
         return starlette.applications.Starlette()
-
-    def __init__(self) -> None:
-        self.application = self.make()
-
-    def before(self) -> None:
-        self.make()
-
-    def after(self) -> None:
-        bool(self.application)
 
 
 class Tenacity(Pair):
@@ -725,7 +723,7 @@ class TenacityDecorator(Tenacity):
         self.decorated("1")
 
 
-class TornadoApplication(Pair):
+class TornadoApplication(ApplicationMadeOnce):
     key = "tornado.routing"
     needs = ("tornado",)
 
@@ -733,15 +731,6 @@ class TornadoApplication(Pair):
         import tornado.web
 
         return tornado.web.Application([("/", tornado.web.RequestHandler)])
-
-    def __init__(self) -> None:
-        self.application = self.make()
-
-    def before(self) -> None:
-        self.make()
-
-    def after(self) -> None:
-        bool(self.application)
 
 
 class TornadoTemplate(Pair):

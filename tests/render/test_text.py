@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from orders import MENDED, ORDER, WEAK
 
 from cyclefree.render.text import format_report
 from cyclefree.reports import (
@@ -15,29 +16,8 @@ from cyclefree.reports import (
     Edge,
     ObjectSummary,
     Reference,
-    Remedy,
     most_frequent_first,
     ordered,
-)
-
-ORDER = Cycle(
-    count=2,
-    kind=None,
-    fingerprint="c3c4b619",
-    objects=(
-        ObjectSummary("Order", "shop.models", "shop/models.py:8"),
-        ObjectSummary("list", "builtins", None),
-        ObjectSummary("OrderLine", "shop.models", "shop/models.py:21"),
-    ),
-    references=(Reference(0, 1, ".lines"), Reference(1, 2, "[0]"), Reference(2, 0, ".order")),
-    edges=(
-        Edge("Order", ".lines", "list", 2),
-        Edge("OrderLine", ".order", "Order", 2),
-        Edge("list", "[*]", "OrderLine", 2),
-    ),
-    members=(("Order", 2), ("OrderLine", 2), ("list", 2)),
-    hanging=(),
-    bytes=1144,
 )
 
 
@@ -70,28 +50,6 @@ load_order() left 6 objects (1,144 bytes) that only the cyclic gc can free
     └─ back to Order
     in the cycle: 2 Order, 2 OrderLine, 2 list"""
     )
-
-
-WEAK = Remedy(
-    text="in class OrderLine:  order = weak_attribute()",
-    reference="OrderLine.order",
-    proven=True,
-    reason=(
-        "checked: no cycle of this shape remains; Order must then be held by its user, or it dies "
-        "with its last strong reference"
-    ),
-    marks=(2,),
-    advice="make this one weak",
-)
-MENDED = dataclasses.replace(
-    ORDER,
-    kind="instances that refer to each other",
-    references=(
-        *ORDER.references[:2],
-        Reference(2, 0, ".order", "shop/models.py:24, Line.__init__"),
-    ),
-    remedy=WEAK,
-)
 
 
 def test_the_text_of_the_design_with_its_remedy() -> None:
