@@ -901,11 +901,12 @@ class XmlrpcServer(Pair):
 
 
 def all_pairs() -> list[type[Pair]]:
-    """List the pairs that have been defined, in the order of their definitions."""
+    """List the pairs that have been defined, in the order of their names; bases have no key."""
     found: list[type[Pair]] = []
     todo = [Pair]
     while todo:
         derived = todo.pop().__subclasses__()
         found += derived
         todo += derived
-    return sorted(found, key=lambda pair: (pair.__module__, pair.__qualname__))
+    keyed = (pair for pair in found if pair.key)
+    return sorted(keyed, key=lambda pair: (pair.__module__, pair.__qualname__))
