@@ -1,16 +1,7 @@
-"""The interpreter's collector: the only room that changes its state, and who puts it back.
+"""The interpreter's collector: what else changes its state than the thresholds, and puts it back.
 
-Pausing is done with the young threshold and never with `gc.disable()`: the enabled flag stays the
-application's, so a library that calls `gc.enable()` or `gc.disable()` inside a guarded call gets
-what it asked for, and the threshold is at the same time the bound on how long the collector may be
-held off (tests/test_collector.py::test_enabled_flag_is_never_touched).
-
-Nothing here takes a lock. On CPython 3.10 and 3.11 a collection can start inside any allocation,
-and the finalizers that it runs may enter a guard again: a lock held at that moment would be a
-deadlock. Each function is therefore made of steps that the interpreter does in one piece, in an
-order in which an interruption between two of them leaves at worst an unpaused window, which the
-hook of `_watch` handles anyway
-(tests/test_collector.py::test_threads_leave_the_thresholds_as_they_were).
+This room and `_thresholds` are the only ones that do. Nothing here takes a lock, for the reason
+that is told there.
 """
 
 from __future__ import annotations
@@ -20,32 +11,23 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from cyclefree._counters import mark_moved
 from cyclefree._heap import objects_of
 from cyclefree.errors import CollectorError
 
 __all__ = [
-    "BUDGET",
     "add_hook",
     "collect_into_list",
     "gather_old",
-    "is_off",
     "move_young_to_oldest",
     "nothing_is_frozen",
-    "pause",
     "promote_young",
     "remove_hook",
     "require_cpython",
-    "resume",
     "thaw",
     "undisturbed",
     "untraversable",
 ]
-
-BUDGET = 200_003
-"""Net new containers after which a paused collector runs all the same (objects).
-
-An odd number on purpose: it tells our threshold from one that the application sets meanwhile.
-"""
 
 _SWITCH_INTERVAL = 0.1
 """Seconds for which a look asks other threads to wait. Not more: it stalls them."""
@@ -53,8 +35,6 @@ _SWITCH_INTERVAL = 0.1
 _ROUNDING = 1e-5
 """Seconds: the interpreter keeps microseconds, and gives 0.099999 for 0.1 back."""
 
-_pauses: dict[int, None] = {}
-_saved_thresholds: list[tuple[int, int, int]] = []
 _looks: list[None] = []
 _frozen_seen: list[None] = []
 _saved_intervals: list[float] = []
@@ -73,38 +53,6 @@ def require_cpython() -> None:
         )
 
 
-def pause(holder: object) -> None:
-    """Hold automatic collections off until `BUDGET` net containers have piled up.
-
-    Pauses nest and overlap over threads: the last `resume` puts the thresholds back. Noting the
-    holder is the first thing done, so that a Ctrl-C at any later moment leaves what `resume`
-    undoes.
-    """
-    _pauses[id(holder)] = None
-    now = gc.get_threshold()
-    if 0 < now[0] < BUDGET:  # 0 means off; a larger one is the application's own, longer pause
-        _saved_thresholds[:] = [now]
-        gc.set_threshold(BUDGET, now[1], now[2])
-
-
-def resume(holder: object) -> None:
-    """End the holder's `pause`; the last one restores the thresholds, if they are still ours."""
-    _pauses.pop(id(holder), None)
-    if _pauses:
-        return
-    try:
-        saved = _saved_thresholds.pop()
-    except IndexError:  # never lowered, or another thread's exit has put them back just now
-        return
-    if gc.get_threshold()[0] == BUDGET:
-        gc.set_threshold(*saved)
-
-
-def is_off() -> bool:
-    """Whether the application has switched automatic collection off."""
-    return not gc.isenabled() or gc.get_threshold()[0] == 0
-
-
 def add_hook(hook: Hook) -> None:
     """Let `hook` see each collection start; it is taken out again by `remove_hook`."""
     gc.callbacks.append(hook)
@@ -113,6 +61,9 @@ def add_hook(hook: Hook) -> None:
 def remove_hook(hook: Hook) -> None:
     """Take one `hook` out of `gc.callbacks`; `list.remove` would call a user's `__eq__`."""
     callbacks = gc.callbacks
+    if callbacks and callbacks[-1] is hook:  # nearly always
+        del callbacks[-1]
+        return
     for index in range(len(callbacks) - 1, -1, -1):
         if callbacks[index] is hook:
             del callbacks[index]
@@ -135,6 +86,7 @@ def move_young_to_oldest() -> None:
 
     Only where `nothing_is_frozen`, as thawing would let the application's own frozen objects go.
     """
+    mark_moved()
     gc.freeze()
     gc.unfreeze()
 

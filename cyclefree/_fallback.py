@@ -20,7 +20,7 @@ from cyclefree._watch import Watch
 from cyclefree.errors import CyclefreeWarning
 from cyclefree.reports import CycleReport
 
-__all__ = ["CollectorWatch", "new_watch"]
+__all__ = ["CollectorWatch", "looking_works", "new_watch"]
 
 _looking_works = sys.implementation.name == "cpython" and trial_deletion_works()
 _warned: list[None] = []
@@ -91,6 +91,11 @@ class CollectorWatch(Verdict):
     def method(self) -> str:
         """How it was found; see `CycleReport.method`."""
         return "collector"
+
+
+def looking_works() -> bool:
+    """Whether new objects are kept in order here, in generations, so that looking at them works."""
+    return _looking_works
 
 
 def new_watch(scope: object, options: Options, *, stepped: bool = False) -> Watch | CollectorWatch:

@@ -7,7 +7,33 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-__all__ = ["read_record", "wrong"]
+__all__ = ["read_document", "read_record", "wrong"]
+
+_KINDS = {"report": ("cycle report", "CycleReport"), "stats": ("record of GCStats", "GCStats")}
+"""What a document is called by its root, and which class writes it."""
+
+
+def read_document(text: str, root: str, schema: str) -> object:
+    """Parse a document and check that it is of the schema.
+
+    Args:
+        text: the JSON text.
+        root: what its root is called in messages, `"report"` or `"stats"`.
+        schema: what its key `"schema"` should say.
+
+    Raises:
+        ValueError: the text is no JSON, or of another schema.
+    """
+    try:
+        data: object = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise _not_one(root, f"the text is no JSON ({error})") from None
+    except RecursionError:
+        raise _not_one(root, "the JSON is nested too deeply") from None
+    found = data.get("schema") if type(data) is dict else data
+    if found != schema:
+        raise wrong(f"{root}.schema", json.dumps(schema), found)
+    return data
 
 
 def wrong(place: str, expected: str, value: object) -> ValueError:
@@ -15,10 +41,13 @@ def wrong(place: str, expected: str, value: object) -> ValueError:
     found = json.dumps(value)
     if len(found) > 60:
         found = found[:59] + "…"
-    return ValueError(
-        f"not a cycle report: {place} should be {expected}, but is {found}; "
-        "pass what CycleReport.to_json() returned"
-    )
+    return _not_one(place, f"{place} should be {expected}, but is {found}")
+
+
+def _not_one(place: str, why: str) -> ValueError:
+    """Return the error that says what a document is not, why, and what to pass instead."""
+    kind, writer = _KINDS.get(place.partition(".")[0], _KINDS["report"])
+    return ValueError(f"not a {kind}: {why}; pass what {writer}.to_json() returned")
 
 
 def read_record(cls: type, value: object, place: str, records: Mapping[str, type]) -> Any:
@@ -38,10 +67,7 @@ def read_record(cls: type, value: object, place: str, records: Mapping[str, type
     values: dict[str, object] = {}
     for field in fields(cls):
         if field.name not in value:
-            raise ValueError(
-                f"not a cycle report: {place}.{field.name} is missing; "
-                "pass what CycleReport.to_json() returned"
-            )
+            raise _not_one(place, f"{place}.{field.name} is missing")
         values[field.name] = _read(
             str(field.type), value[field.name], f"{place}.{field.name}", records
         )
@@ -72,7 +98,7 @@ def _read(declared: str, value: object, place: str, records: Mapping[str, type])
     # type() and not isinstance: to Python, true is a number too.
     if type(value) is not _PLAIN[declared][0]:
         raise wrong(place, _PLAIN[declared][1], value)
-    if type(value) is int and value < 0:
+    if declared == "int" and type(value) is int and value < 0:
         raise wrong(place, "zero or more", value)
     return value
 
@@ -87,5 +113,6 @@ def _read_pair(value: object, place: str) -> tuple[str, int]:
 _PLAIN: dict[str, tuple[type, str]] = {
     "str": (str, "a string"),
     "int": (int, "a whole number"),
+    "Signed": (int, "a whole number"),
     "bool": (bool, "true or false"),
 }

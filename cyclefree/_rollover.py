@@ -16,7 +16,7 @@ from _thread import get_ident, interrupt_main, start_new_thread
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from cyclefree import _collector
+from cyclefree import _collector, _thresholds
 from cyclefree._garbage import confirm, find_garbage, settle
 from cyclefree._graph import ObjectGraph
 from cyclefree._heap import identities, identities_of, objects_of
@@ -72,7 +72,7 @@ class Watched(Verdict):
         _open[id(self)] = weakref.ref(self)  # first of all, so that `abandon` undoes the rest
         _hook_on()
         if not self.stepped:
-            _collector.pause(self)
+            _thresholds.pause(self)
 
     def abandon(self) -> None:
         """End the watch without a look; everything is as it was before. May be called again."""
@@ -80,7 +80,7 @@ class Watched(Verdict):
             return
         self.thread = 0
         self.detach()
-        _collector.resume(self)
+        _thresholds.resume(self)
         if not _open:
             _hook_off()
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import warnings
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from cyclefree._options import Options, without_ignored
 from cyclefree._shapes import Blame, describe
-from cyclefree.errors import CyclefreeWarning, CyclesFoundError
+from cyclefree._warn import warn_caller
+from cyclefree.errors import CyclesFoundError
 from cyclefree.reports import CycleReport
 
 __all__ = ["Verdict"]
-
-_HERE = os.path.join(os.path.dirname(__file__), "")
-"""The folder that holds the library's code."""
 
 
 class Verdict:
@@ -91,18 +86,4 @@ class Verdict:
         elif action == "raise" and not report.shared_with and not inconclusive:
             raise CyclesFoundError(report)
         else:
-            warnings.warn(str(report), CyclefreeWarning, stacklevel=_frames_of_ours())
-
-
-def _frames_of_ours() -> int:
-    """Count the frames from `warnings.warn` to the guarded call or block, as `stacklevel` counts.
-
-    Not a fixed number: sampling puts a frame in between
-    (tests/test_verdict.py::test_a_warning_points_to_the_call).
-    """
-    level = 1
-    frame = sys._getframe(1)
-    while frame.f_code.co_filename.startswith(_HERE) and frame.f_back is not None:
-        level += 1
-        frame = frame.f_back
-    return level
+            warn_caller(str(report))

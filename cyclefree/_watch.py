@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from operator import is_
 
-from cyclefree import _collector
+from cyclefree import _thresholds
 from cyclefree._garbage import find_garbage, is_boundary, settle, settled_heap
 from cyclefree._graph import ObjectGraph
 from cyclefree._heap import identities, newest, objects_of, objects_since, whole_heap
@@ -60,18 +60,18 @@ class Watch(Watched):
 
     def open(self) -> None:
         """Begin to watch; a plain call's only step begins with it."""
-        if gc.get_count()[0] > _ROOMY and _collector.is_off():
+        if gc.get_count()[0] > _ROOMY and _thresholds.is_off():
             make_room()
         self.register()
         if self.options.thorough:
             # Until all has been looked at: what `resume` lets go of would seem to be garbage
             # (tests/test_watch.py::test_the_first_look_finds_nothing_of_ours).
-            _collector.pause(self)
+            _thresholds.pause(self)
             try:
                 self.before = set(map(id, find_garbage(settled_heap())))
             finally:
                 if self.stepped:
-                    _collector.resume(self)
+                    _thresholds.resume(self)
         if not self.stepped:
             self.enter()
 
@@ -88,11 +88,11 @@ class Watch(Watched):
             self.shared_with |= self._threads.that_ran()
             self._threads = None
         if len(self.window.marks) > _MARKS_KEPT:
-            _collector.pause(self)
+            _thresholds.pause(self)
             try:
                 absorb(0, [self], emptied=False, freed=False)
             finally:
-                _collector.resume(self)
+                _thresholds.resume(self)
 
     def finish(self, result: object = None) -> bool:
         """Look for the last time, and end the watch.
@@ -104,7 +104,7 @@ class Watch(Watched):
             Whether there is something to tell; `report` has it.
         """
         if self.stepped:
-            _collector.pause(self)  # a collection in the middle of the look would change the marks
+            _thresholds.pause(self)  # a collection in the middle of the look would change the marks
         try:
             self._look(result)
         finally:

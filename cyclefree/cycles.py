@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
-from cyclefree._collector import pause, require_cpython, resume
+from cyclefree._collector import require_cpython
 from cyclefree._decorate import Session, decorate, one_of
 from cyclefree._fallback import CollectorWatch, new_watch
 from cyclefree._garbage import is_boundary, settled_heap
 from cyclefree._options import Ignore, Options, options, shown
 from cyclefree._shapes import Blame, describe
 from cyclefree._sharing import Place, Tasks
+from cyclefree._thresholds import pause, resume
 from cyclefree._watch import Watch
 from cyclefree.errors import ReportNotReadyError
 from cyclefree.reports import Cycle, CycleReport
@@ -76,6 +77,10 @@ class CycleHandle:
         return str(self.report)
 
 
+_Entry = tuple[Watch | CollectorWatch | None, CycleHandle, Place, Tasks | None]
+"""A block that has been begun: its watch (None: not looked at), and what its end is told by."""
+
+
 class CycleScope:
     """A guard: a decorator for functions of every kind, and a context manager.
 
@@ -90,13 +95,13 @@ class CycleScope:
         self._quiet = (
             quiet  # a block hands its report to whoever wrote the block, and need not say more
         )
-        self._entered: list[tuple[Watch | CollectorWatch, CycleHandle, Place, Tasks | None]] = []
+        self._entered: list[_Entry] = []
 
     def __call__(self, function: Callable[P, R], /) -> Callable[P, R]:
         """Return `function` with a check around each call; kind and signature stay."""
-        name = _checked_name(function)
+        name = checked_name(function)
         chosen = self._options
-        if os.environ.get(_OFF_SWITCH, "").lower() == "off":
+        if is_switched_off():
             return function
         require_cpython()
         skip = None
@@ -110,14 +115,19 @@ class CycleScope:
         return decorate(function, begin, skip)
 
     def __enter__(self) -> CycleHandle:
+        return self.enter_in(sys._getframe(1))
+
+    def enter_in(self, frame: FrameType, *, skip: object = False) -> CycleHandle:
+        """Begin a block that is written in `frame`; to skip it is only to note that it began."""
         require_cpython()
-        frame = sys._getframe(1)
         place = Place(frame)
         tasks = Tasks() if place.is_coroutine() else None
-        watch = new_watch(place, self._options)
+        watch = None if skip else new_watch(place, self._options)
         handle = CycleHandle(place)
         entry = (watch, handle, place, tasks)
         self._entered.append(entry)
+        if watch is None:
+            return handle
         try:
             watch.open()
         except BaseException:
@@ -132,24 +142,32 @@ class CycleScope:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        frame = sys._getframe(1)
+        self.leave_from(sys._getframe(1), failed=error is not None)
+
+    def leave_from(self, frame: FrameType, *, failed: bool) -> CycleHandle | None:
+        """End the block that was begun in `frame`.
+
+        Returns:
+            Its handle, which has the report; None where the block was skipped, or has failed.
+        """
         watch, handle, place, tasks = self._leaving(frame)
-        if error is not None:
+        if watch is None:
+            return None
+        if failed:
             watch.abandon()
-            return
+            return None
         found = watch.finish()
         handle._make = watch.report
         if not found:
-            return
+            return handle
         if place.gave_way(frame):
             consumer = {"the consumer of this generator"}
             watch.shared_with |= consumer if tasks is None else tasks.that_ran()
         if not self._quiet or handle.report.method == "inconclusive":
             watch.deliver(handle.report)
+        return handle
 
-    def _leaving(
-        self, frame: FrameType
-    ) -> tuple[Watch | CollectorWatch, CycleHandle, Place, Tasks | None]:
+    def _leaving(self, frame: FrameType) -> _Entry:
         """Take out the entry of the block that ends: others may be open by other threads and tasks.
 
         The last one that was entered in the same frame; where there is none, as under an
@@ -166,7 +184,12 @@ class CycleScope:
         return entry
 
 
-def _checked_name(function: object) -> str:
+def is_switched_off() -> bool:
+    """Whether the environment asks for no checks: `CYCLEFREE=off`."""
+    return os.environ.get(_OFF_SWITCH, "").lower() == "off"
+
+
+def checked_name(function: object) -> str:
     """Return what a report calls `function`, or say why it can't be guarded."""
     if isinstance(function, type):
         raise TypeError(

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cyclefree.reports import CycleReport
+    from cyclefree.stats import GCStats
 
 __all__ = [
+    "BudgetExceededError",
     "CollectorError",
     "CyclefreeError",
     "CyclefreeWarning",
@@ -41,6 +43,21 @@ class CyclesFoundError(CyclefreeError, AssertionError):
         return str(self.report)
 
 
+class BudgetExceededError(CyclefreeError):
+    """Say that more has piled up in a `gc_frozen` than its budget allows, as it was asked to.
+
+    Attributes:
+        stats: the `GCStats` of the moment at which it was found.
+    """
+
+    def __init__(self, message: str, stats: GCStats) -> None:
+        super().__init__(message, stats)
+        self.stats = stats
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class ReportNotReadyError(CyclefreeError):
     """Say that a report was asked for while its block was still running."""
 
@@ -50,4 +67,6 @@ class CollectorError(CyclefreeError, RuntimeError):
 
 
 class CyclefreeWarning(UserWarning):
-    """Tell of cycles that nobody can be blamed for, or of a look that stayed inconclusive."""
+    """Tell of cycles that nobody can be blamed for, of a look that stayed inconclusive, or of a
+    budget that is exceeded.
+    """

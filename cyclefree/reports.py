@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 
-from cyclefree._from_json import read_record, wrong
+from cyclefree._from_json import read_document, read_record, wrong
 
 SCHEMA = "cyclefree/cycle-report/1"
 
@@ -226,21 +226,7 @@ class CycleReport:
             ValueError: The text is no JSON, or no cycle report of this schema; the message
                 says what is wrong, where, and what was expected.
         """
-        try:
-            data: object = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"not a cycle report: the text is no JSON ({error}); "
-                "pass what CycleReport.to_json() returned"
-            ) from None
-        except RecursionError:
-            raise ValueError(
-                "not a cycle report: the JSON is nested too deeply; "
-                "pass what CycleReport.to_json() returned"
-            ) from None
-        schema = data.get("schema") if type(data) is dict else data
-        if schema != SCHEMA:
-            raise wrong("report.schema", json.dumps(SCHEMA), schema)
+        data = read_document(text, "report", SCHEMA)
         report: CycleReport = read_record(cls, data, "report", _RECORDS)
         if report.method not in METHODS:
             raise wrong("report.method", " or ".join(map(json.dumps, METHODS)), report.method)

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from truth import collect_all, collected
 
-from cyclefree import CycleReport, _collector, assert_no_cycles, cycle_scope
+from cyclefree import CycleReport, _thresholds, assert_no_cycles, cycle_scope
 
 
 class Plain:
@@ -254,8 +254,8 @@ def a_collection_inside(first: Plan, second: Plan, generation: int, thorough: bo
 def a_window_that_rolls_over(plan: Plan, ballast: int) -> None:
     """A paused collector that runs when its budget is spent takes nothing away unseen."""
     before = gc.get_threshold()
-    budget = _collector.BUDGET
-    _collector.BUDGET = 201
+    budget = _thresholds.BUDGET
+    _thresholds.BUDGET = 201
     gc.set_threshold(100, 3, 3)
     gc.enable()
     try:
@@ -270,7 +270,7 @@ def a_window_that_rolls_over(plan: Plan, ballast: int) -> None:
     finally:
         gc.disable()
         gc.set_threshold(*before)
-        _collector.BUDGET = budget
+        _thresholds.BUDGET = budget
     assert report.objects == sum(freed)
 
 

@@ -11,7 +11,14 @@ from collections.abc import Iterator
 import pytest
 from rings import Slot
 
-from cyclefree import CollectorError, _collector, assert_no_cycles, cycle_scope, find_cycles
+from cyclefree import (
+    CollectorError,
+    _collector,
+    _thresholds,
+    assert_no_cycles,
+    cycle_scope,
+    find_cycles,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -37,15 +44,15 @@ def test_enabled_flag_is_never_touched() -> None:
 def test_a_pause_holds_collections_off_until_the_budget_is_spent() -> None:
     """The young threshold is raised, and the other two stay."""
     holder: list[object] = []
-    _collector.pause(holder)
+    _thresholds.pause(holder)
     try:
-        assert gc.get_threshold() == (_collector.BUDGET, 10, 10)
+        assert gc.get_threshold() == (_thresholds.BUDGET, 10, 10)
         before = gc.get_stats()[0]["collections"]
         kept = [[] for _ in range(5_000)]
         assert gc.get_stats()[0]["collections"] == before
     finally:
-        _collector.resume(holder)
-    _collector.resume(holder)  # nothing is left to undo
+        _thresholds.resume(holder)
+    _thresholds.resume(holder)  # nothing is left to undo
     assert gc.get_threshold() == (700, 10, 10)
     del kept
 
@@ -54,16 +61,16 @@ def test_pauses_nest() -> None:
     """Only the last one out restores."""
     first, second, third = [1], [2], [3]
     for holder in (first, second, third):
-        _collector.pause(holder)
+        _thresholds.pause(holder)
     for holder in (first, third):
-        _collector.resume(holder)
-        assert gc.get_threshold()[0] == _collector.BUDGET
-    _collector.resume(second)
+        _thresholds.resume(holder)
+        assert gc.get_threshold()[0] == _thresholds.BUDGET
+    _thresholds.resume(second)
     assert gc.get_threshold() == (700, 10, 10)
 
 
 @pytest.mark.parametrize(
-    "own", [(0, 10, 10), (_collector.BUDGET + 1, 5, 5), (_collector.BUDGET, 10, 10)]
+    "own", [(0, 10, 10), (_thresholds.BUDGET + 1, 5, 5), (_thresholds.BUDGET, 10, 10)]
 )
 def test_a_threshold_that_is_off_or_larger_is_left_alone(own: tuple[int, int, int]) -> None:
     """The application's own, longer pause stays its own."""
@@ -78,7 +85,7 @@ def test_what_the_call_sets_stays_set() -> None:
     with cycle_scope():
         gc.set_threshold(555, 5, 5)
         with cycle_scope():
-            assert gc.get_threshold() == (_collector.BUDGET, 5, 5)
+            assert gc.get_threshold() == (_thresholds.BUDGET, 5, 5)
     assert gc.get_threshold() == (555, 5, 5)
     with cycle_scope():
         gc.set_threshold(444, 4, 4)
@@ -93,10 +100,10 @@ def test_threads_leave_the_thresholds_as_they_were() -> None:
     def work() -> None:
         for _ in range(300):
             holder = [1]
-            _collector.pause(holder)
+            _thresholds.pause(holder)
             with _collector.undisturbed():
                 pass
-            _collector.resume(holder)
+            _thresholds.resume(holder)
 
     try:
         threads = [threading.Thread(target=work) for _ in range(6)]

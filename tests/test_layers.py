@@ -18,10 +18,12 @@ PACKAGE = ROOT / "cyclefree"
 # no two of them import each other. A new module must be given its place here.
 LAYERS = (
     {"errors"},
-    {"_from_json"},
-    {"reports"},
+    {"_from_json", "_warn"},
+    {"reports", "stats"},
     {"baseline"},
+    {"_counters"},
     {"_sharing", "_heap", "_collector"},
+    {"_thresholds"},
     {"_outlines", "_definitions", "_window"},
     {"_bytecode", "_locals", "_attributes", "_c_members", "_references"},
     {"_graph", "_garbage"},
@@ -35,6 +37,10 @@ LAYERS = (
     {"_options", "_verdict", "_rollover", "_watch", "_fallback"},
     {"_decorate"},
     {"cycles"},
+    {"_memory", "_budget"},
+    {"_period"},
+    {"_frozen_scope"},
+    {"freeze", "workers"},
     {"_program", "_arguments", "audit", "cli"},
     {"__init__", "__main__"},
 )

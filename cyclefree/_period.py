@@ -1,0 +1,148 @@
+"""The time in which a `gc_frozen` is open: its figures, its budgets, and what lies beyond them."""
+
+from __future__ import annotations
+
+import gc
+from time import perf_counter_ns
+
+from cyclefree import _counters
+from cyclefree._budget import FreezeOptions
+from cyclefree._counters import Totals, net_now
+from cyclefree._memory import resident
+from cyclefree._warn import warn_caller
+from cyclefree.errors import BudgetExceededError
+from cyclefree.stats import GCStats
+
+__all__ = ["Period"]
+
+_SHARE = 20
+"""A checkpoint may collect for one part in so many of the time, that is five percent."""
+
+_NOTHING = GCStats()
+
+
+class Period:
+    """One guard's times of being open, one after the other.
+
+    Budgets are counted anew at each beginning; the figures are of all of them together.
+    """
+
+    # Defaults of the class: to set them for each guard would cost as much as the rest of it.
+    _start: Totals | None = None
+    _start_net = _bar = 0
+    _resident = _resident_bar = 0
+    _found = 0
+    _past = _NOTHING
+    _past_net = 0
+    _not_before = 0
+
+    def __init__(self, chosen: FreezeOptions) -> None:
+        self._options = chosen
+
+    @property
+    def stats(self) -> GCStats:
+        """What has happened so far while this guard was open, all its times added up."""
+        past = GCStats.merge(self._past, GCStats(net_objects=self._past_net, exceeded=self._found))
+        start = self._start
+        return past if start is None else GCStats.merge(past, self._since(start))
+
+    def _begin_resident(self) -> None:
+        """Note how much memory there is now, where that is asked for."""
+        if self._options.max_rss is not None:
+            self._resident = resident()
+            self._resident_bar = self._resident + self._options.max_rss
+
+    def _end(self) -> None:
+        """Add what was counted to what is past."""
+        start, self._start = self._start, None
+        if start is not None:  # otherwise ended by another thread's exit just now
+            self._past = GCStats.merge(self._past, self._since(start))
+
+    def _since(self, start: Totals) -> GCStats:
+        """Return what has happened since `start`."""
+        now = _counters.totals
+        growth = None
+        if self._options.max_rss is not None:
+            growth = resident() - self._resident
+        return GCStats(
+            now.automatic - start.automatic,
+            now.explicit - start.explicit,
+            now.pause_ns - start.pause_ns,
+            net_now() - self._start_net,
+            growth,
+            now.spent - start.spent,
+        )
+
+    # -- budgets -------------------------------------------------------------------------
+
+    def _exceeded(self) -> str | None:
+        """Say which budget is exceeded, if one is, and which options would allow for it."""
+        net = net_now()
+        if net > self._bar:
+            return (
+                f"about {net - self._start_net:,} objects have piled up in gc_frozen(), and "
+                f"max_net_objects={self._options.max_net_objects:,}; find what piles up with "
+                "cycle_scope(), call checkpoint(idle=True) where a pause does no harm, or raise "
+                "the budget"
+            )
+        if self._has_grown():
+            return (
+                f"the memory of this process has grown by {resident() - self._resident:,} bytes in "
+                f"gc_frozen(), and max_rss allows {self._options.max_rss:,}; find what piles up "
+                "with cycle_scope(), or raise the budget"
+            )
+        return None
+
+    def act(self, text: str) -> None:
+        """Do what is to be done beyond a budget, other than to collect, and count it."""
+        self._found += 1
+        stats = self.stats
+        self._raise_bars()
+        if self._options.on_exceed == "restore":
+            self._give_up()
+        elif self._options.on_exceed == "warn":
+            warn_caller(text)
+        else:
+            raise BudgetExceededError(text, stats)
+
+    def _collect_beyond(self) -> int:
+        """Collect because a budget is exceeded, and count that; see `_collect`."""
+        self._found += 1
+        return self._collect()
+
+    def _give_up(self) -> None:
+        """Let the collector go on as without this guard, until its next beginning."""
+        raise NotImplementedError
+
+    def _collect(self) -> int:
+        """Collect what was born in this period, if collections have not taken too much time yet.
+
+        The next one may come when this one's time is a twentieth of what has gone by since
+        (tests/test_period.py::test_checkpoints_take_a_twentieth_of_the_time).
+
+        Returns:
+            The number of objects that the collector found.
+        """
+        began = perf_counter_ns()
+        if began < self._not_before:
+            return 0
+        generation = self._options.generation
+        if self._start is None or self._start.moved != _counters.totals.moved:
+            generation = 2  # a guard has moved the young to the oldest meanwhile
+        freed = gc.collect(generation)
+        if generation < 2 and self._has_grown():
+            freed += gc.collect()
+        ended = perf_counter_ns()
+        self._not_before = ended + (_SHARE - 1) * (ended - began)
+        self._raise_bars()
+        return freed
+
+    def _has_grown(self) -> bool:
+        """Whether the process has more memory than `max_rss` allows."""
+        return self._options.max_rss is not None and resident() > self._resident_bar
+
+    def _raise_bars(self) -> None:
+        """Allow for as much again, before the budget counts as exceeded once more."""
+        self._bar = net_now() + self._options.bar
+        if self._options.max_rss is not None:
+            self._resident_bar = resident() + self._options.max_rss
