@@ -26,6 +26,8 @@ options (before the program; all that follows the program is its own):
   --only PKG        judge only cycles with an object that is defined in package PKG (repeatable)
   --limit N         show at most N shapes of cycle (default 10)
   --quiet           print the verdict only
+  --gc-off          run it as gc_frozen() does, with a budget of 1,000,000 objects, and print what
+                    the collector did
   --baseline FILE   fail only on shapes of cycle that are not in FILE; tell which of them are gone
   --update-baseline write the shapes of this run to the FILE of --baseline: new ones are added,
                     those gone are dropped, and the reasons that people wrote there are kept
@@ -56,6 +58,7 @@ class Command:
     quiet: bool = False
     baseline: str | None = None
     update: bool = False
+    gc_off: bool = False
     answer: str | None = None  # --help, --version: what to print instead of running anything
 
 
@@ -105,6 +108,8 @@ def _parse_run(command: Command, words: list[str]) -> None:
             command.quiet = True
         elif word == "--update-baseline":
             command.update = True
+        elif word == "--gc-off":
+            command.gc_off = True
         elif option in _EXPECTED:
             if not is_joined:
                 value = words.pop(0) if words else ""
@@ -128,7 +133,7 @@ def _parse_run(command: Command, words: list[str]) -> None:
         elif word.startswith("-"):
             raise CyclefreeError(
                 f"unknown option {word}: options of `cyclefree run` are {', '.join(_EXPECTED)}, "
-                "--update-baseline and --quiet; those of the program come after its name"
+                "--update-baseline, --gc-off and --quiet; those of the program come after its name"
             )
         else:
             command.program = Program("script", word, tuple(words))

@@ -53,9 +53,17 @@ def require_cpython() -> None:
         )
 
 
-def add_hook(hook: Hook) -> None:
-    """Let `hook` see each collection start; it is taken out again by `remove_hook`."""
-    gc.callbacks.append(hook)
+def add_hook(hook: Hook, *, first: bool = False) -> None:
+    """Let `hook` see each collection start; it is taken out again by `remove_hook`.
+
+    Args:
+        hook: what to call.
+        first: before the hooks that are there, whose time measurements it must not be part of.
+    """
+    if first:
+        gc.callbacks.insert(0, hook)
+    else:
+        gc.callbacks.append(hook)
 
 
 def remove_hook(hook: Hook) -> None:

@@ -101,7 +101,9 @@ def _hook_on() -> None:
     with _hooking:
         if not _hooked:
             _hooked.append(None)
-            _collector.add_hook(_on_collection)
+            # A look is no pause of the collector's, which others may be measuring
+            # (tests/test_audit.py::test_looks_are_no_pauses).
+            _collector.add_hook(_on_collection, first=True)
 
 
 def _hook_off() -> None:

@@ -17,18 +17,21 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from threading import get_ident
 from typing import Any, Literal
 
 from cyclefree import _collector
 from cyclefree._fallback import CollectorWatch, new_watch
+from cyclefree._memory import can_tell_resident, resident
 from cyclefree._options import options
 from cyclefree._program import INTERRUPTED, Program, end, prepare, wait_for_threads
 from cyclefree._watch import Watch
 from cyclefree.baseline import Comparison
+from cyclefree.freeze import gc_frozen
 from cyclefree.reports import Cycle, CycleReport
+from cyclefree.stats import GCStats
 
 __all__ = ["AuditResult", "Program", "audit"]
 
@@ -49,6 +52,7 @@ class AuditResult:
         only: the packages to which the verdict is limited; none: everything counts.
         comparison: what is new and what is known, where there is a baseline: the verdict then
             rests on what is new.
+        gc_off: what the collector did, where the program ran without it.
     """
 
     program: str
@@ -57,6 +61,7 @@ class AuditResult:
     looks: int = 0
     only: tuple[str, ...] = ()
     comparison: Comparison | None = None
+    gc_off: GCStats | None = None
 
     @property
     def recurring(self) -> tuple[Cycle, ...]:
@@ -109,6 +114,7 @@ class AuditResult:
             "recurring": _totals(self.recurring),
             "once": _totals(self.once),
             **({} if self.comparison is None else {"baseline": _compared(self.comparison)}),
+            **({} if self.gc_off is None else {"gc_off": json.loads(self.gc_off.to_json())}),
             "report": json.loads(self.report.to_json()),
         }
         return json.dumps(data, indent=2)
@@ -138,6 +144,7 @@ def audit(
     *,
     only: Sequence[str] = (),
     progress: Progress | None = None,
+    gc_off: bool = False,
 ) -> AuditResult:
     """Run `program` in this process with the collector held off, and say which cycles it left.
 
@@ -149,6 +156,9 @@ def audit(
         program: what to run.
         only: names of packages; only cycles with an object that is defined in one of them count.
         progress: called now and then with the number of looks so far and of the objects found.
+        gc_off: run it as `gc_frozen()` does, and say what the collector did meanwhile. Otherwise
+            the collector is held off as for any guard: with a fifth of the budget, and a look
+            whenever that is used up.
 
     Returns:
         The program's exit status and the cycles that it left. A program that raises does not make
@@ -162,6 +172,7 @@ def audit(
     watch = new_watch(program.label, options(only=tuple(only) or None, thorough=True))
     process = os.getpid()
     ended_by: BaseException | None = None
+    frozen = _Frozen() if gc_off else None
     watch.open()
     try:
         with _imports_marked(watch, progress):
@@ -181,11 +192,28 @@ def audit(
         if os.getpid() != process:  # a fork of the program: its parent reports
             raise SystemExit(status)
         _tell(progress, watch)
+        stats = None if frozen is None else frozen.stats()
         report = watch.close()
     finally:
         ended_by = None
         watch.abandon()
-    return AuditResult(program.label, status, report, watch.looked, tuple(only))
+        if frozen is not None:
+            frozen.scope.leave(failed=True)
+    return AuditResult(program.label, status, report, watch.looked, tuple(only), gc_off=stats)
+
+
+class _Frozen:
+    """The `gc_frozen` around a whole program, whose memory is read where it can be."""
+
+    def __init__(self) -> None:
+        self.scope = gc_frozen()
+        self.before = resident() if can_tell_resident() else None
+        self.scope.enter()
+
+    def stats(self) -> GCStats:
+        """Return what has happened so far."""
+        growth = None if self.before is None else resident() - self.before
+        return replace(self.scope.stats, rss_growth=growth)
 
 
 def _tell(progress: Progress | None, watch: AnyWatch) -> None:

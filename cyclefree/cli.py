@@ -15,11 +15,13 @@ from dataclasses import dataclass, replace
 from typing import TextIO
 
 from cyclefree._arguments import Command, parse
+from cyclefree._budget import DEFAULT_BUDGET
 from cyclefree.audit import AuditResult, audit
 from cyclefree.baseline import Baseline, Comparison, check_writable
 from cyclefree.errors import CyclefreeError
 from cyclefree.render.text import format_report
 from cyclefree.reports import Cycle
+from cyclefree.stats import GCStats
 
 __all__ = ["main"]
 
@@ -44,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         file = _open_json(command.json)
         progress = _Progress(errors) if not command.quiet and errors.isatty() else None
         try:
-            result = audit(command.program, only=command.only, progress=progress)
+            result = audit(
+                command.program, only=command.only, progress=progress, gc_off=command.gc_off
+            )
         finally:
             if progress is not None:
                 progress.clear()
@@ -59,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if file is not None:
         _write_json(file, result)
     lines = [] if command.quiet else _report_lines(result, command.limit, errors, changes)
+    if result.gc_off is not None:
+        lines.append(_gc_off_line(result.gc_off))
     lines += _verdict_lines(result, changes)
     if failure is not None:
         lines.append(f"cyclefree: {failure}")
@@ -261,6 +267,23 @@ def _verdict_lines(result: AuditResult, changes: _Changes | None) -> list[str]:
             "run it without that call"
         )
     return lines
+
+
+def _gc_off_line(stats: GCStats) -> str:
+    """Say what the collector did in a program that ran without it."""
+    automatic, explicit = stats.automatic_collections, stats.explicit_collections
+    parts = [
+        f"{automatic:,} automatic {'collection' if automatic == 1 else 'collections'}",
+        f"{explicit:,} explicit {'one' if explicit == 1 else 'ones'}",
+        f"{stats.pause_ns / 1e6:,.1f} ms of pauses",
+        f"about {stats.net_objects:,} objects more than before",
+    ]
+    if stats.rss_growth is not None:
+        parts.append(f"{stats.rss_growth / 2**20:,.1f} MiB more memory")
+    if stats.exceeded:
+        times = "once" if stats.exceeded == 1 else f"{stats.exceeded:,} times"
+        parts.append(f"the budget of {DEFAULT_BUDGET:,} objects used up {times}")
+    return f"without the collector: {', '.join(parts)}"
 
 
 def _number(items: Sequence[object], noun: str) -> str:

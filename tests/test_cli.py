@@ -19,6 +19,7 @@ from cyclefree.audit import AuditResult, Program
 from cyclefree.baseline import Baseline, BaselineEntry
 from cyclefree.cli import main
 from cyclefree.reports import Cycle, CycleReport
+from cyclefree.stats import GCStats
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,10 +45,14 @@ class Asked:
         self.program: Program | None = None
         self.only: Sequence[str] = ()
         self.progress: object = None
+        self.gc_off = False
         self.result = AuditResult("app.py", 0, CycleReport("app.py", 0, 0, ()))
 
-    def __call__(self, program: Program, *, only: Sequence[str], progress: object) -> AuditResult:
+    def __call__(
+        self, program: Program, *, only: Sequence[str], progress: object, gc_off: bool
+    ) -> AuditResult:
         self.program, self.only, self.progress = program, tuple(only), progress
+        self.gc_off = gc_off
         return replace(self.result, only=tuple(only))
 
     def leaves(self, *cycles: Cycle, status: int = 0, looks: int = 0) -> None:
@@ -95,6 +100,27 @@ def test_options_reach_the_audit(asked: Asked) -> None:
     """`--only` may be given several times, joined with "=" or not."""
     main(["run", "--only", "shop", "--only=store.net", "--quiet", "app.py"])
     assert asked.only == ("shop", "store.net")
+    assert not asked.gc_off
+    main(["run", "--quiet", "--gc-off", "app.py"])
+    assert asked.gc_off
+
+
+def test_what_the_collector_did_is_told(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line before the verdict, without what is not known or has not happened."""
+    stats = GCStats(1, 2, 3_400_000, 5_000, 6 * 2**20, 3)
+    asked.result = replace(asked.result, gc_off=stats)
+    main(["run", "--quiet", "--gc-off", "app.py"])
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "without the collector: 1 automatic collection, 2 explicit ones, 3.4 ms of pauses, "
+        "about 5,000 objects more than before, 6.0 MiB more memory, "
+        "the budget of 1,000,000 objects used up 3 times"
+    )
+    asked.result = replace(asked.result, gc_off=GCStats(explicit_collections=1, net_objects=9))
+    main(["run", "--quiet", "--gc-off", "app.py"])
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "without the collector: 0 automatic collections, 1 explicit one, 0.0 ms of pauses, "
+        "about 9 objects more than before"
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,7 +207,7 @@ def test_help_is_printed(
     printed = capsys.readouterr().out
     for option in ("--json", "--only", "--limit", "--quiet", "-m MODULE", "-c CODE"):
         assert option in printed
-    for option in ("--baseline FILE", "--update-baseline"):
+    for option in ("--baseline FILE", "--update-baseline", "--gc-off"):
         assert option in printed
     assert asked.program is None
 
@@ -578,7 +604,9 @@ def test_progress_is_one_line_that_goes_away(asked: Asked, monkeypatch: pytest.M
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr(cyclefree.cli.time, "monotonic", lambda: clock[0])
 
-    def program(program: Program, *, only: Sequence[str], progress: object) -> AuditResult:
+    def program(
+        program: Program, *, only: Sequence[str], progress: object, gc_off: bool
+    ) -> AuditResult:
         assert callable(progress)
         for moment, found in ((100.9, 1), (101.5, 22), (101.55, 333), (103.0, 4)):
             clock[0] = moment

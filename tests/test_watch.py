@@ -20,8 +20,8 @@ from rings import Slot, ring
 from cyclefree import (
     CyclefreeWarning,
     CyclesFoundError,
-    _collector,
     _rollover,
+    _thresholds,
     assert_no_cycles,
     cycle_scope,
 )
@@ -81,7 +81,7 @@ def test_a_cycle_closed_after_a_collection() -> None:
 
 def test_a_long_window_rolls_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the budget spent a collection comes by itself; nothing is lost or counted twice."""
-    monkeypatch.setattr(_collector, "BUDGET", 1_501)
+    monkeypatch.setattr(_thresholds, "BUDGET", 1_501)
     watch = Watch("f()", options())
     watch.open()
     kept = []
