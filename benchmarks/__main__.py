@@ -7,7 +7,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import calls, coroutines, explaining, findings, imports, survivors
+from benchmarks import (
+    calls,
+    coroutines,
+    explaining,
+    findings,
+    forking,
+    frozen,
+    imports,
+    survivors,
+)
 from benchmarks.table import Row, markdown, to_json
 from benchmarks.timing import Plan
 
@@ -40,6 +49,8 @@ MEASURES: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "describe": findings.describing,
     "explain": explaining.explaining,
     "audit": findings.audit,
+    "frozen": frozen.frozen,
+    "forking": forking.forking,
     "imports": imports.imports,
 }
 

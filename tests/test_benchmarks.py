@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import cyclefree
 benchmarks = pytest.importorskip("benchmarks", reason="run from the checkout: python -m pytest")
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import calls, findings  # noqa: E402
+from benchmarks import calls, findings, forking, frozen  # noqa: E402
 from benchmarks.table import Aim, Row, header, markdown, to_json  # noqa: E402
 from benchmarks.timing import (  # noqa: E402
     Contender,
@@ -192,8 +194,6 @@ def test_a_peer_that_does_not_work_is_a_line_of_the_table(monkeypatch: pytest.Mo
 
 def test_the_workloads_are_what_they_say() -> None:
     """The calls return as many containers as asked for, and the clean call leaves none."""
-    import gc
-
     for make in (records, instances):
         result = make(100)()
         assert sum(map(gc.is_tracked, _reached(result))) == 100
@@ -204,8 +204,6 @@ def test_the_workloads_are_what_they_say() -> None:
 
 def _reached(result: object) -> Iterator[object]:
     """Yield the instances, dicts and lists that `result` is made of, itself left out."""
-    import gc
-
     assert isinstance(result, list)
     for item in result:
         yield item
@@ -220,3 +218,75 @@ def test_a_look_that_finds_the_wrong_number_gives_no_figure() -> None:
     findings._expect(report, 3)
     with pytest.raises(AssertionError, match="found 3 cycles, and 4 were left"):
         findings._expect(report, 4)
+
+
+def test_forked_memory_needs_linux(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody tells what a process shares, the table has a line that says so."""
+    monkeypatch.setattr(forking, "_SMAPS", Path("no/such/file"))
+    (row,) = forking.forking(TINY)
+    assert row.samples == ()
+    assert "Linux" in row.note
+
+
+def test_forked_memory_is_read_as_the_kernel_writes_it() -> None:
+    """Sizes are in kB of 1,024 bytes, and MB here are 10**6 bytes."""
+    rollup = b"5651-7ffd ---p 00:00 0 [rollup]\nPss:        500 kB\nPrivate_Dirty:   1000 kB\n"
+    assert forking._read(rollup) == {"Pss": 0.512, "Private_Dirty": 1.024}
+
+
+def test_the_aim_of_forking_is_the_warmed_worker_that_collects() -> None:
+    """Each arm's figures are its own; collected / not collected goes pair by pair."""
+    sizes = dict(zip(forking.ARMS, (10.0, 60.0, 10.0, 11.0, 50.0), strict=True))
+    taken = {
+        name: [[{"Private_Dirty": 8.0, "Pss": 30.0}, {"Private_Dirty": size, "Pss": size + 20}]]
+        for name, size in sizes.items()
+    }
+    rows = list(forking._rows("m", taken))
+    private = {
+        row.case: row.samples for row in rows if row.measure.endswith("private dirty of each")
+    }
+    added = {row.case: row.samples for row in rows if "added" in row.measure}
+    assert private == {name: [size] for name, size in sizes.items()}
+    assert added == {"plain fork, gc.collect()": [52.0], "warmup(), gc.collect()": [3.0]}
+    (aimed,) = [row for row in rows if row.aim]
+    assert (aimed.case, aimed.samples, aimed.verdict) == ("warmup()", [1.1], "met")
+    assert [row.samples for row in rows if row.case == "plain fork" and row.unit == "×"] == [[6.0]]
+
+
+def test_the_arms_of_forking_differ_in_one_thing() -> None:
+    """What is compared with each other was done alike but for what is compared."""
+    plain, plain_collected, warmed, warmed_collected, read = forking.ARMS.values()
+    assert vars(plain_collected) == {**vars(plain), "collects": True}
+    assert vars(warmed) == {**vars(plain), "warmed": True}
+    assert vars(warmed_collected) == {**vars(warmed), "collects": True}
+    assert vars(read) == {**vars(warmed), "reads": 0}
+
+
+def test_the_peers_of_gc_frozen_do_what_it_does() -> None:
+    """Each peer sets the thresholds as ours does while it is open, and puts them back."""
+    before = gc.get_threshold()
+    for guard in (frozen.Minimal(), frozen._minimal(), cyclefree.gc_frozen()):
+        with guard:
+            assert gc.get_threshold() == (1_000_000, 2**31 - 1, 2**31 - 1)
+        assert gc.get_threshold() == before
+
+
+def test_gc_frozen_is_timed_at_an_empty_and_at_a_large_heap() -> None:
+    """The full plan has both, and every aim of the issue is a row."""
+    assert (command.FULL.heaps[0], command.FULL.heaps[-1]) == (0, 1_000_000)
+    taken = {name: [1e-6] for name in (*frozen._PEERS, *frozen._OURS)}
+    aims = [str(row.aim) for row in frozen._rows("m", taken) if row.aim]
+    assert aims == ["≤ 1", "≤ 2.5", "≤ 2.5", "≤ 2.5"]
+    flat = list(frozen._flatness({0: taken, 9: taken}, 0, 9))
+    assert [row.samples for row in flat] == [[1.0]] * len(frozen._OURS)
+
+
+def test_the_commands_of_the_pages_are_measures() -> None:
+    """A page that shows how to measure its figures names a measure that exists."""
+    pages = (Path(__file__).parents[1] / "docs").glob("*.md")
+    texts = {page.name: page.read_text(encoding="utf-8") for page in pages}
+    named = {
+        page: re.findall(r"python -m benchmarks --only (\w+)", text) for page, text in texts.items()
+    }
+    assert named["forking.md"] == ["forking"]
+    assert {name for names in named.values() for name in names} <= set(command.MEASURES)
