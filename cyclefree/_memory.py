@@ -31,7 +31,10 @@ def read_size(text: str) -> int | None:
     match = _SIZE.fullmatch(text)
     if match is None or match[2].lower() not in _UNITS:
         return None
-    return round(float(match[1]) * _UNITS[match[2].lower()])
+    try:
+        return round(float(match[1]) * _UNITS[match[2].lower()])
+    except OverflowError:  # hundreds of digits
+        return None
 
 
 def can_tell_resident() -> bool:

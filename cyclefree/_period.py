@@ -27,6 +27,7 @@ class Period:
     Budgets are counted anew at each beginning; the figures are of all of them together.
     """
 
+    _options: FreezeOptions
     # Defaults of the class: to set them for each guard would cost as much as the rest of it.
     _start: Totals | None = None
     _start_net = _bar = 0
@@ -35,9 +36,7 @@ class Period:
     _past = _NOTHING
     _past_net = 0
     _not_before = 0
-
-    def __init__(self, chosen: FreezeOptions) -> None:
-        self._options = chosen
+    _moved = 0  # of the totals, when all generations were collected last for that reason
 
     @property
     def stats(self) -> GCStats:
@@ -61,6 +60,7 @@ class Period:
     def _since(self, start: Totals) -> GCStats:
         """Return what has happened since `start`."""
         now = _counters.totals
+        net = net_now() - self._start_net  # first: to read the memory makes objects
         growth = None
         if self._options.max_rss is not None:
             growth = resident() - self._resident
@@ -68,7 +68,7 @@ class Period:
             now.automatic - start.automatic,
             now.explicit - start.explicit,
             now.pause_ns - start.pause_ns,
-            net_now() - self._start_net,
+            net,
             growth,
             now.spent - start.spent,
         )
@@ -127,8 +127,10 @@ class Period:
         if began < self._not_before:
             return 0
         generation = self._options.generation
-        if self._start is None or self._start.moved != _counters.totals.moved:
+        moved = _counters.totals.moved
+        if self._start is None or moved > max(self._start.moved, self._moved):
             generation = 2  # a guard has moved the young to the oldest meanwhile
+            self._moved = moved
         freed = gc.collect(generation)
         if generation < 2 and self._has_grown():
             freed += gc.collect()

@@ -23,7 +23,7 @@ def _frames_of_ours() -> int:
     """Count the frames from `warnings.warn` to the guarded call or block, as `stacklevel` counts.
 
     Not a fixed number: sampling puts a frame in between
-    (tests/test_verdict.py::test_a_warning_points_to_the_call).
+    (tests/test_warn.py::test_a_warning_points_to_the_call).
     """
     level = 1
     frame = sys._getframe(1)

@@ -24,6 +24,13 @@ __all__ = ["FrozenScope", "gc_frozen", "net_objects"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# The defaults of `gc_frozen`; whatever is not these very objects is checked.
+_ALL: Literal["all"] = "all"
+_COLLECT: Literal["collect"] = "collect"
+_NONE: Literal["none"] = "none"
+
+_is_cpython = sys.implementation.name == "cpython"
+
 
 class CheckedScope(FrozenScope):
     """A guard that looks for cycles at some of its entries: `gc_frozen(check=N)`."""
@@ -130,23 +137,34 @@ class _CheckedCall(FrozenCall):
     def enter(self) -> None:
         """Begin a step."""
         super().enter()
-        self._watch.enter()
+        try:
+            self._watch.enter()
+        except BaseException:  # Ctrl-C: nobody leaves what has not been entered
+            super().leave()
+            raise
 
     def leave(self) -> None:
         """End a step."""
-        self._watch.leave()
-        super().leave()
+        try:
+            self._watch.leave()
+        finally:
+            super().leave()
 
     def finish(self, result: object = None) -> bool:
         """Look for the last time, and keep what was found."""
-        self._watch.finish(result)
-        self._checked.keep(self._watch.report())
-        return super().finish(result)
+        try:
+            self._watch.finish(result)
+            self._checked.keep(self._watch.report())
+        finally:
+            told = super().finish(result)
+        return told
 
     def abandon(self) -> None:
         """End because the call raised."""
-        self._watch.abandon()
-        super().abandon()
+        try:
+            self._watch.abandon()
+        finally:
+            super().abandon()
 
 
 def net_objects() -> int:
@@ -198,11 +216,11 @@ def gc_frozen(
     function: Callable[P, R] | None = None,
     /,
     *,
-    defer: Literal["all", "full"] = "all",
+    defer: Literal["all", "full"] = _ALL,
     max_net_objects: int | None = DEFAULT_BUDGET,
     max_rss: int | str | None = None,
-    on_exceed: Literal["collect", "restore", "warn", "raise"] = "collect",
-    on_exit: Literal["none", "young", "full"] = "none",
+    on_exceed: Literal["collect", "restore", "warn", "raise"] = _COLLECT,
+    on_exit: Literal["none", "young", "full"] = _NONE,
     check: int | None = None,
 ) -> Callable[P, R] | FrozenScope:
     """Run without the cyclic collector, with a budget as a safety net.
@@ -271,9 +289,11 @@ def gc_frozen(
         and check is None
         and max_rss is None
         and max_net_objects is DEFAULT_BUDGET
-        and defer == "all"
-        and on_exceed == "collect"
-        and on_exit == "none"
+        # By identity: another object's `__eq__` is not ours to run.
+        and defer is _ALL
+        and on_exceed is _COLLECT
+        and on_exit is _NONE
+        and _is_cpython
     ):
         return FrozenScope(DEFAULT)  # nothing to be checked: a microsecond counts here
     require_cpython()

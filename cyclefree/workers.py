@@ -17,8 +17,8 @@ from cyclefree._options import shown
 
 __all__ = ["after_fork_in_child", "before_fork", "warmup"]
 
-_frozen_by_others: int | None = None
-"""How many objects were frozen before we froze any; None as long as we have not."""
+_others_froze: bool | None = None
+"""Whether objects were frozen that we did not freeze; None as long as we have frozen none."""
 _frozen_then = 0
 """How many were frozen when we had frozen last."""
 
@@ -81,19 +81,21 @@ def after_fork_in_child() -> None:
     was set aside in the parent, nothing is here. Locks and counters of cyclefree are put right in
     each forked child by themselves, also without this call.
     """
-    if _frozen_by_others is not None:
+    if _others_froze is not None:
         _freeze()
 
 
 def _freeze() -> int:
     """Freeze, remember how much, and see to it that it is thawed when the process exits."""
-    global _frozen_by_others, _frozen_then
+    global _others_froze, _frozen_then
     before = gc.get_freeze_count()
     gc.freeze()
-    _frozen_then = gc.get_freeze_count()
-    if _frozen_by_others is None:
-        _frozen_by_others = before
+    if _others_froze is None:
+        _others_froze = before > _INTERPRETERS_OWN
         atexit.register(_thaw)
+    elif before > _frozen_then:  # the application has, since we did last
+        _others_froze = True
+    _frozen_then = gc.get_freeze_count()
     return _frozen_then - before
 
 
@@ -102,7 +104,5 @@ def _thaw() -> None:
 
     More can be frozen than we left only by the application; fewer are when some have been freed.
     """
-    if _frozen_by_others is None or _frozen_by_others > _INTERPRETERS_OWN:
-        return
-    if gc.get_freeze_count() <= _frozen_then:
+    if not _others_froze and gc.get_freeze_count() <= _frozen_then:
         gc.unfreeze()

@@ -16,8 +16,9 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from test_baseline import baselines
 from test_reports import example_cycle, example_report, quick, reports
+from test_stats import some_stats
 
-from cyclefree import cycle_scope
+from cyclefree import GCStats, cycle_scope, gc_frozen
 from cyclefree.baseline import SCHEMA as BASELINE
 from cyclefree.baseline import Baseline, BaselineEntry
 from cyclefree.reports import (
@@ -30,6 +31,7 @@ from cyclefree.reports import (
     Reference,
     Remedy,
 )
+from cyclefree.stats import SCHEMA as STATS
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS = {cls.__name__: cls for cls in (Reference, ObjectSummary, Edge, Remedy, Cycle)}
@@ -42,8 +44,11 @@ def load(name: str) -> Any:
 
 report_schema = load("cycle-report")
 baseline_schema = load("baseline")
+stats_schema = load("gc-stats")
 report_validator = Draft202012Validator(report_schema)
 baseline_validator = Draft202012Validator(baseline_schema)
+stats_validator = Draft202012Validator(stats_schema)
+SCHEMAS = [report_schema, baseline_schema, stats_schema]
 
 
 def parts(schema: Any, place: str = "") -> Iterator[tuple[str, Any]]:
@@ -52,14 +57,14 @@ def parts(schema: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     yield from schema.get("$defs", {}).items()
 
 
-@pytest.mark.parametrize("schema", [report_schema, baseline_schema])
+@pytest.mark.parametrize("schema", SCHEMAS)
 def test_the_schemas_are_schemas(schema: Any) -> None:
     """They are valid in draft 2020-12, which they name."""
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     Draft202012Validator.check_schema(schema)
 
 
-@pytest.mark.parametrize("schema", [report_schema, baseline_schema])
+@pytest.mark.parametrize("schema", SCHEMAS)
 def test_every_field_is_described(schema: Any) -> None:
     """A field without a sentence about it is no documentation; no unknown field is let in."""
     for name, part in parts(schema):
@@ -78,6 +83,8 @@ def expected(declared: str) -> dict[str, Any]:
     plain: dict[str, dict[str, Any]] = {
         "str": {"type": "string"},
         "int": {"type": "integer", "minimum": 0},
+        "Signed": {"type": "integer"},
+        "Signed | None": {"type": ["integer", "null"]},
         "bool": {"type": "boolean"},
         "str | None": {"type": ["string", "null"]},
         "Counts": {"type": "array", "items": {"$ref": "#/$defs/Count"}},
@@ -128,6 +135,18 @@ def test_the_baselines_schema_has_the_fields_of_an_entry() -> None:
     assert structure(entry["properties"]) == {f.name: expected(str(f.type)) for f in fields}
     assert baseline_schema["properties"]["schema"]["const"] == BASELINE
     assert set(baseline_schema["properties"]) == {"schema", "cycles"}
+
+
+def test_the_schema_of_the_figures_has_their_fields() -> None:
+    """A field added to `GCStats` must be added to docs/gc-stats.schema.json."""
+    properties = dict(stats_schema["properties"])
+    assert properties.pop("schema") == {
+        "description": "The kind and version of this document.",
+        "const": STATS,
+    }
+    fields = {field.name: expected(str(field.type)) for field in dataclasses.fields(GCStats)}
+    assert structure(properties) == fields
+    assert set(stats_schema["required"]) == set(stats_schema["properties"])
 
 
 # --- the schema and real documents ----------------------------------------------------------------
@@ -286,6 +305,45 @@ def test_the_schema_and_the_reader_require_the_same() -> None:
             else:
                 with pytest.raises(ValueError, match="not a baseline"):
                     Baseline.from_json(json.dumps(data))
+
+
+@quick
+@given(some_stats)
+def test_every_record_of_figures_is_valid(stats: GCStats) -> None:
+    """Whatever was counted, its JSON is as the schema says."""
+    stats_validator.validate(json.loads(stats.to_json()))
+
+
+def test_the_figures_of_a_real_scope_are_valid() -> None:
+    """With and without a memory budget."""
+    with gc_frozen() as plain, gc_frozen(max_rss="1 GB") as measured:
+        plain.checkpoint(idle=True)
+    for frozen in (plain, measured):
+        stats_validator.validate(json.loads(frozen.stats.to_json()))
+    assert measured.stats.rss_growth is not None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("schema", "cyclefree/gc-stats/2"),
+        ("automatic_collections", -1),
+        ("explicit_collections", "3"),
+        ("pause_ns", 1.5),
+        ("net_objects", None),
+        ("rss_growth", "1 MB"),
+        ("exceeded", True),
+    ],
+)
+def test_changed_figures_are_refused(key: str, value: object) -> None:
+    """What the schema refuses, the reader refuses; a missing key both."""
+    data = json.loads(GCStats(net_objects=-1, rss_growth=-1).to_json())
+    stats_validator.validate(data)
+    without = {name: one for name, one in data.items() if name != key}
+    for wrong in ({**data, key: value}, without):
+        assert not stats_validator.is_valid(wrong)
+        with pytest.raises(ValueError, match="not a record of GCStats"):
+            GCStats.from_json(json.dumps(wrong))
 
 
 def find(data: Any, path: list[Any]) -> Any:

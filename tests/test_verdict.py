@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from rings import Slot
 
-from cyclefree import CyclefreeWarning, CyclesFoundError, assert_no_cycles, cycle_scope
+from cyclefree import CyclefreeWarning, CyclesFoundError, assert_no_cycles
 from cyclefree._options import options
 from cyclefree._verdict import Verdict
 from cyclefree.reports import CycleReport
@@ -111,36 +110,3 @@ def test_predicates_are_asked_once() -> None:
     with pytest.raises(CyclesFoundError), assert_no_cycles(ignore=rule):
         ring()
     assert len(asked) == 2
-
-
-def test_a_warning_points_to_the_call() -> None:
-    """Whatever the way in, the warning's place is the user's line, not one of ours."""
-
-    def generate() -> Iterator[int]:
-        ring()
-        yield 1
-
-    async def wait() -> None:
-        ring()
-
-    def run(coroutine: Any) -> None:
-        with pytest.raises(StopIteration):
-            coroutine.send(None)
-
-    def block(guard: Any) -> None:
-        with guard(action="warn"):
-            ring()
-
-    calls: list[Callable[[Any, int], None]] = [
-        lambda guard, n: guard(action="warn", sample=n)(ring)(),
-        lambda guard, n: [None for _ in guard(action="warn", sample=n)(generate)()] and None,
-        lambda guard, n: run(guard(action="warn", sample=n)(wait)()),
-        lambda guard, n: block(guard),
-    ]
-    for guard in (assert_no_cycles, cycle_scope):
-        for sample in (1, 3):
-            for call in calls:
-                with warnings.catch_warnings(record=True) as caught:
-                    warnings.simplefilter("always")
-                    call(guard, sample)
-                assert [warning.filename for warning in caught] == [__file__]
