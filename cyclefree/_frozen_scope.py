@@ -128,7 +128,7 @@ class FrozenScope(Period):
         """Do what an exit has to do where there is more than the thresholds; see `leave`."""
         text = None if failed else self._exceeded()
         if text is not None and self._options.on_exceed == "collect":
-            self._collect_beyond()
+            self._collect(beyond=True)
             text = None
         # When the collector goes on: otherwise others have still asked for none.
         is_last = len(self._entries) == 1 and all(other[2] is self for other in deferrals())
@@ -183,7 +183,7 @@ class FrozenScope(Period):
         text = self._exceeded() if self._start is not None else None
         if text is not None:
             if self._options.on_exceed == "collect":
-                return self._collect_beyond()
+                return self._collect(beyond=True)
             self.act(text)
         return self._collect() if idle else 0
 

@@ -36,7 +36,9 @@ class Period:
     _past = _NOTHING
     _past_net = 0
     _not_before = 0
-    _moved = 0  # of the totals, when all generations were collected last for that reason
+    _moved = 0  # of the totals, when all generations were collected last
+    _full_net = 0  # net objects at that moment
+    _all_next = False
 
     @property
     def stats(self) -> GCStats:
@@ -105,20 +107,18 @@ class Period:
         else:
             raise BudgetExceededError(text, stats)
 
-    def _collect_beyond(self) -> int:
-        """Collect because a budget is exceeded, and count that; see `_collect`."""
-        self._found += 1
-        return self._collect()
-
     def _give_up(self) -> None:
         """Let the collector go on as without this guard, until its next beginning."""
         raise NotImplementedError
 
-    def _collect(self) -> int:
+    def _collect(self, *, beyond: bool = False) -> int:
         """Collect what was born in this period, if collections have not taken too much time yet.
 
         The next one may come when this one's time is a twentieth of what has gone by since
         (tests/test_period.py::test_checkpoints_take_a_twentieth_of_the_time).
+
+        Args:
+            beyond: whether it is because a budget is exceeded, which is counted.
 
         Returns:
             The number of objects that the collector found.
@@ -126,14 +126,21 @@ class Period:
         began = perf_counter_ns()
         if began < self._not_before:
             return 0
+        self._found += beyond
         generation = self._options.generation
         moved = _counters.totals.moved
-        if self._start is None or moved > max(self._start.moved, self._moved):
-            generation = 2  # a guard has moved the young to the oldest meanwhile
-            self._moved = moved
+        if self._all_next or self._start is None or moved > max(self._start.moved, self._moved):
+            generation = 2  # or a guard has moved the young to the oldest meanwhile
         freed = gc.collect(generation)
         if generation < 2 and self._has_grown():
+            generation = 2
             freed += gc.collect()
+        if generation == 2:
+            self._moved = moved
+            self._full_net = net_now()
+        # What lives on is in the oldest generation from now on, and may become garbage there
+        # (tests/test_period.py::test_what_outlives_a_checkpoint_is_collected_later).
+        self._all_next = net_now() - max(self._full_net, self._start_net) > self._options.bar
         ended = perf_counter_ns()
         self._not_before = ended + (_SHARE - 1) * (ended - began)
         self._raise_bars()
