@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from time import perf_counter_ns
+from time import perf_counter_ns, thread_time_ns
 
 from cyclefree import _counters
 from cyclefree._budget import FreezeOptions
@@ -123,8 +123,8 @@ class Period:
         Returns:
             The number of objects that the collector found.
         """
-        began = perf_counter_ns()
-        if began < self._not_before:
+        began = thread_time_ns()  # what other processes take meanwhile is no time of ours
+        if perf_counter_ns() < self._not_before:
             return 0
         self._found += beyond
         generation = self._options.generation
@@ -141,8 +141,7 @@ class Period:
         # What lives on is in the oldest generation from now on, and may become garbage there
         # (tests/test_period.py::test_what_outlives_a_checkpoint_is_collected_later).
         self._all_next = net_now() - max(self._full_net, self._start_net) > self._options.bar
-        ended = perf_counter_ns()
-        self._not_before = ended + (_SHARE - 1) * (ended - began)
+        self._not_before = perf_counter_ns() + (_SHARE - 1) * (thread_time_ns() - began)
         self._raise_bars()
         return freed
 

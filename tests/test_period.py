@@ -63,6 +63,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Let no time pass by itself, so that no checkpoint waits because of the one before."""
     made = Clock()
     monkeypatch.setattr(_period, "perf_counter_ns", made)
+    monkeypatch.setattr(_period, "thread_time_ns", made)
     return made
 
 
