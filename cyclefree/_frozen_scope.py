@@ -33,12 +33,13 @@ class FrozenScope(Period):
     one entry was open, and its budgets are counted anew whenever there was none.
     """
 
-    _given_up = False
     _steps = 0
 
     def __init__(self, chosen: FreezeOptions) -> None:
         self._options = chosen
-        self._entries: list[Deferral] = []
+        # What is open, by identity: a call ends its own, a block has nothing to remember it with.
+        self._blocks: dict[int, Deferral] = {}
+        self._calls: dict[int, Deferral] = {}
 
     def __call__(self, function: Callable[P, R], /) -> Callable[P, R]:
         """Return `function`, whose calls run without the collector; kind and signature stay.
@@ -53,25 +54,36 @@ class FrozenScope(Period):
 
     # -- entries -------------------------------------------------------------------------
 
-    def enter(self) -> FrozenScope:
-        """Begin one entry, of a block or of a decorated call's step."""
-        chosen = self._options
-        entry = (chosen.young, get_ident(), self)
-        self._entries.append(entry)
+    def enter(self, call: FrozenCall | None = None) -> FrozenScope:
+        """Begin one entry, of a block or of a decorated call's step.
+
+        Args:
+            call: is told what its entry is known by.
+        """
+        entry = None
         try:
-            if self._start is None:
+            chosen = self._options
+            entry = (chosen.young, get_ident(), self)
+            if call is None:
+                self._blocks[id(entry)] = entry
+            else:
+                call.entry = entry
+                self._calls[id(entry)] = entry
+            if self._start is not None:
                 defer(entry)
-                self._start = totals = _counters.totals
+            elif not self._given_up:
+                defer(entry)
+                totals = _counters.totals
                 self._start_net = net = totals.net + gc.get_count()[0]
                 self._bar = net + chosen.bar
                 if not chosen.is_plain:
                     self._begin_resident()
-            elif not self._given_up:
-                defer(entry)
+                self._start = totals
+            return self
         except BaseException:  # Ctrl-C: nobody leaves what has not been entered
-            self._recover(left=False)
+            if entry is not None:
+                self._drop(entry)
             raise
-        return self
 
     __enter__ = enter
 
@@ -85,33 +97,65 @@ class FrozenScope(Period):
         if text is not None:
             self.act(text)
 
-    def leave(self, failed: bool) -> str | None:
+    def leave(self, failed: bool, entry: Deferral | None = None) -> str | None:
         """End one entry.
 
         Args:
             failed: whether an exception is on its way, which another one should not cover.
+            entry: that of a call, and nothing is done where it is not open; None for a block's.
 
         Returns:
             Which budget is exceeded, where something other than a collection should come of it.
         """
-        text = entry = None
         try:
+            text = None
+            if entry is not None and id(entry) not in self._calls:
+                return None
             totals = _counters.totals
             net = totals.net + gc.get_count()[0]
             if net > self._bar or not self._options.is_plain:
                 text = self._close(failed)
-            entry = self._entries.pop()
-            undefer(entry)
-            if not self._entries:
+            if entry is not None:
+                self._calls.pop(id(entry), None)
+            else:
+                try:
+                    entry = self._blocks.popitem()[1]
+                except KeyError:  # that of a thread that has ended by a fork, left by another one
+                    return text
+                if self._blocks and entry[1] != get_ident():
+                    entry = self._exchange(entry)
+            is_last = not self._blocks and not self._calls
+            if is_last:
+                # Before the collector goes on: it would take the young out of the count
+                # (tests/test_period.py::test_net_objects_at_the_exit_are_those_inside).
                 if totals is self._start and self._options.is_plain:  # nearly always
                     self._past_net += net - self._start_net
                     self._start = None
                 else:
                     self._end()
+            undefer(entry)
+            if is_last and (self._blocks or self._calls) and self._start is None:
+                self.enter()  # for another thread, which came as it was about to end
+                self.leave(failed=True)
+            return text
         except BaseException:  # Ctrl-C, somewhere in between
-            self._recover(left=entry is not None)
+            self._recover(entry)
             raise
-        return text
+
+    def _exchange(self, other: Deferral) -> Deferral:
+        """Put back another thread's entry, and take out the latest of this one.
+
+        They are not the same: another thread's may be just being made, and in the child of a fork
+        those of this thread alone go on
+        (tests/test_freeze_shared.py::test_threads_that_share_a_guard_leave_their_own_entries).
+        """
+        self._blocks[id(other)] = other
+        here = get_ident()
+        for entry in reversed(list(self._blocks.values())):
+            if entry[1] == here and self._blocks.pop(id(entry), None) is not None:
+                return entry
+        self._blocks.pop(id(other), None)  # entered by a thread other than the one that leaves
+        return other
 
     async def __aenter__(self) -> FrozenScope:
         return self.__enter__()
@@ -126,34 +170,52 @@ class FrozenScope(Period):
 
     def _close(self, failed: bool) -> str | None:
         """Do what an exit has to do where there is more than the thresholds; see `leave`."""
-        text = None if failed else self._exceeded()
+        text = None if failed or self._start is None else self._exceeded()
         if text is not None and self._options.on_exceed == "collect":
             self._collect(beyond=True)
             text = None
         # When the collector goes on: otherwise others have still asked for none.
-        is_last = len(self._entries) == 1 and all(other[2] is self for other in deferrals())
+        is_last = len(self._blocks) + len(self._calls) == 1
+        is_last = is_last and not [d for d in deferrals() if d[2] is not self]
         if is_last and self._options.exit_generation is not None:
             gc.collect(self._options.exit_generation)
         return text
 
-    def _recover(self, left: bool) -> None:
-        """End one entry after a Ctrl-C that came somewhere in the middle of beginning or ending it.
+    def _recover(self, entry: Deferral | None) -> None:
+        """End one entry after a Ctrl-C that came somewhere in the middle of ending it.
 
         Args:
-            left: whether the entry has been taken out of the list, as far as is known.
+            entry: the one that is being left, as far as it is known.
         """
-        known = set(map(id, self._entries))
-        lost = [one for one in deferrals() if one[2] is self and id(one) not in known]
-        if not (left or lost) and self._entries:
-            lost = [self._entries.pop()]
-        for deferral in lost:
-            undefer(deferral)
-        if not self._entries:
+        if entry is None:
+            known = {*self._blocks, *self._calls}
+            lost = [one for one in deferrals() if one[2] is self and id(one) not in known]
+            for one in lost:
+                self._blocks[id(one)] = one
+            if self._blocks:
+                entry = self._exchange(self._blocks.popitem()[1])
+        if entry is not None:
+            self._drop(entry)
+
+    def _drop(self, entry: Deferral) -> None:
+        """End one entry, however far it had begun or ended."""
+        undefer(entry)
+        self.forget(entry)
+
+    def forget(self, deferral: Deferral) -> None:
+        """Take note that an entry has ended, with its thread in the child of a fork."""
+        self._blocks.pop(id(deferral), None)
+        self._calls.pop(id(deferral), None)
+        if not self._blocks and not self._calls:
             self._end()
 
     def _give_up(self) -> None:
-        """Let the collector go on as without this guard, until its next beginning."""
-        self._given_up = True
+        """Let the collector go on as without this guard, until its next beginning.
+
+        From now on nothing is counted, as others may have no use for the hook.
+        """
+        self._end()
+        self._given_up = bool(self._blocks or self._calls)
         for deferral in deferrals():
             if deferral[2] is self:
                 undefer(deferral)
@@ -164,12 +226,13 @@ class FrozenScope(Period):
         """Collect here, where a pause does no harm, if a budget or `idle` says so.
 
         For loops: ``for request in queue: handle(request); frozen.checkpoint()``. Collects what was
-        born since the guard began to be open, and the memory budget permitting no more: the cost is
-        that of the objects that are young, about 60 nanoseconds each, not that of the heap. With
-        ``defer="full"`` it has to be a full collection. All collections together take at most five
-        percent of the time: when the last one was too short ago for that, there is none. Where no
-        budget is exceeded and nobody is idle it costs half a microsecond (10 more with
-        ``max_rss``).
+        born since the checkpoint before: the cost is that of the objects that are young, about 60
+        nanoseconds for each that lives and 450 for each that is garbage, not that of the heap. It
+        is a full collection with ``defer="full"``, after one of the young has left more than the
+        budget, and where ``max_rss`` is still exceeded. The checkpoints of a guard take at most
+        five percent of the time, by the CPU clock of their thread: when the last collection was too
+        short ago for that, there is none. Where no budget is exceeded and nobody is idle a
+        checkpoint costs half a microsecond (10 more with ``max_rss``).
 
         Args:
             idle: nothing waits now: collect also where no budget is exceeded.
@@ -227,36 +290,37 @@ class FrozenScope(Period):
 class FrozenCall:
     """The session of one decorated call."""
 
-    __slots__ = ("_scope", "_stepped", "_text")
+    __slots__ = ("_scope", "_stepped", "_text", "entry")
 
     def __init__(self, scope: FrozenScope, stepped: bool) -> None:
         self._scope = scope
         self._stepped = stepped
         self._text: str | None = None
+        self.entry: Deferral | None = None
 
     def open(self) -> None:
         """Begin; a coroutine or generator is entered by its steps."""
         if not self._stepped:
-            self._scope.enter()
+            self._scope.enter(self)
 
     def enter(self) -> None:
         """Begin a step."""
-        self._scope.enter()
+        self._scope.enter(self)
 
     def leave(self) -> None:
         """End a step."""
-        self._text = self._scope.leave(failed=False) or self._text
+        self._text = self._scope.leave(False, self.entry) or self._text
 
     def finish(self, result: object = None) -> bool:
         """End after the call has returned."""
         if not self._stepped:
-            self._text = self._scope.leave(failed=False)
+            self._text = self._scope.leave(False, self.entry)
         return self._text is not None
 
     def abandon(self) -> None:
-        """End because the call raised."""
-        if not self._stepped:
-            self._scope.leave(failed=True)
+        """End because the call raised, or a Ctrl-C came, also where it has ended by then."""
+        if self.entry is not None:
+            self._scope.leave(True, self.entry)
 
     def deliver(self) -> None:
         """Do what is to be done beyond a budget; may raise."""

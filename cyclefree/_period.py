@@ -33,6 +33,7 @@ class Period:
     _start_net = _bar = 0
     _resident = _resident_bar = 0
     _found = 0
+    _given_up = False
     _past = _NOTHING
     _past_net = 0
     _not_before = 0
@@ -55,6 +56,7 @@ class Period:
 
     def _end(self) -> None:
         """Add what was counted to what is past."""
+        self._given_up = False
         start, self._start = self._start, None
         if start is not None:  # otherwise ended by another thread's exit just now
             self._past = GCStats.merge(self._past, self._since(start))

@@ -19,7 +19,8 @@ and the finalizers that it runs may enter a guard again, or wait for a thread th
 at that moment would be a deadlock. Instead there is one token. Whoever has it puts the thresholds
 right; whoever comes meanwhile has already noted what it wants, leaves a request and goes on, and
 the token's owner puts them right again
-(tests/test_thresholds.py::test_whoever_comes_meanwhile_is_served).
+(tests/test_thresholds.py::test_whoever_comes_meanwhile_is_served). A scope that begins meanwhile
+gives way for a moment, which has an end also where the other one waits for it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from __future__ import annotations
 import gc
 import os
 from _thread import get_ident
+from time import sleep
+from typing import Protocol
 
 from cyclefree._collector import add_hook, remove_hook
 from cyclefree._counters import LARGEST, on_collection
@@ -35,6 +38,7 @@ __all__ = [
     "BUDGET",
     "FULL_ONLY",
     "Deferral",
+    "Scope",
     "defer",
     "deferrals",
     "is_off",
@@ -51,18 +55,28 @@ An odd number on purpose: it tells our threshold from one that the application s
 
 Thresholds = tuple[int, int, int]
 
-Deferral = tuple[int, int, object]
+
+class Scope(Protocol):
+    """What has been entered."""
+
+    def forget(self, deferral: Deferral) -> None:
+        """Take note that an entry has ended with its thread, in the child of a fork."""
+
+
+Deferral = tuple[int, int, Scope]
 """One entry into `gc_frozen`: its budget (`FULL_ONLY`; `LARGEST`: really off), the thread that
 entered, and the scope that was entered."""
 
 FULL_ONLY = 0
 """Stands in the place of a budget where full collections alone are deferred."""
 
-_TOKEN = (None,)
-_token: list[None] = [None]
+_token: dict[None, tuple[object, ...]] = {}
+"""Who puts the thresholds right just now: nobody, or one call, and the thread that makes it."""
 _requests: list[bool] = []
+"""What those have left who came meanwhile: whether a deferral has begun."""
 
-_pauses: dict[int, None] = {}
+_pauses: dict[int, int] = {}
+"""The thread of each open pause, by the holder's identity."""
 _paused_over: int | None = None
 """The young threshold that a pause took the place of."""
 
@@ -70,7 +84,7 @@ _deferrals: dict[int, Deferral] = {}
 _base: Thresholds = (0, 0, 0)
 """The application's thresholds, of which the deferrals took the place."""
 _ours: tuple[Thresholds, ...] = ()
-"""What the deferrals put there; two while one is being exchanged for another."""
+"""What the deferrals put there; several while one is being exchanged for another."""
 _in_force: tuple[int, Thresholds] | None = None
 """The smallest open budget and the thresholds, where they are just as the deferrals want them."""
 _switched_off = False
@@ -84,7 +98,7 @@ def pause(holder: object) -> None:
     Noting the holder is the first thing done, so that a Ctrl-C at any later moment leaves what
     `resume` undoes.
     """
-    _pauses[id(holder)] = None
+    _pauses[id(holder)] = get_ident()
     _settle(False)
 
 
@@ -104,71 +118,86 @@ def defer(deferral: Deferral) -> None:
     global _base, _ours, _in_force, _hooked
     _deferrals[id(deferral)] = deferral
     young = deferral[0]
-    in_force = _in_force
-    if (
-        in_force is not None
-        and (young == in_force[0] or 0 < in_force[0] < young)
-        and gc.get_threshold() == in_force[1]
-    ):
-        return  # nothing changes; the last one out looks whether somebody came meanwhile
+    if not _token:  # whoever takes it from here on sees this one, and what is in force stays so
+        in_force = _in_force
+        if (
+            in_force is not None
+            and (young == in_force[0] or 0 < in_force[0] < young)
+            and gc.get_threshold() == in_force[1]
+        ):
+            return  # nothing changes; the last one out looks whether somebody came meanwhile
     try:
-        _token.pop()
-        if _ours or _pauses or len(_deferrals) > 1 or not FULL_ONLY < young < LARGEST:
-            _put_right(True)
+        if _token.setdefault(None, deferral) is not deferral:
+            _requests.append(True)
+            _give_way()
         else:
-            _base = gc.get_threshold()
-            if not _hooked:
-                _hooked = True
-                gc.callbacks.append(on_collection)
-            if _base[0]:  # 0: the application has switched the collector off
-                wanted = (young, LARGEST, LARGEST)
+            if (
+                _ours
+                or _paused_over is not None
+                or len(_deferrals) > 1
+                or not FULL_ONLY < young < LARGEST
+            ):
+                _put_right(True)
+            else:
+                _base = gc.get_threshold()
+                if not _hooked:
+                    _hooked = True
+                    gc.callbacks.append(on_collection)
                 # Before they are there: a Ctrl-C in between must not make them the application's.
-                _ours = (wanted,)
-                gc.set_threshold(young, LARGEST, LARGEST)
-                _in_force = young, wanted
-        _token.append(None)
-    except IndexError:
-        _requests.append(True)
+                if _base[0]:
+                    wanted = (young, LARGEST, LARGEST)
+                    _ours = (wanted,)
+                    gc.set_threshold(young, LARGEST, LARGEST)
+                    _in_force = young, wanted
+                else:  # the application has switched the collector off
+                    _ours = (_base,)
+            _token.clear()
     except BaseException:
-        _once_more(True)
+        _once_more(deferral, True)
         raise
-    if _requests:
+    if _requests and not _token:
         _settle(False)
 
 
 def undefer(deferral: Deferral) -> None:
     """End a `defer`; the last one restores the thresholds, those of them that are still ours."""
     global _ours, _in_force, _hooked
-    if _deferrals.pop(id(deferral), None) is None:
-        return
-    if _deferrals:
-        try:
-            if next(reversed(_deferrals.values()))[0] == deferral[0]:
-                return  # another one asks for the same
-        except (RuntimeError, StopIteration):  # another thread has just changed the dictionary
-            pass
+    me: tuple[object, ...] = ()
     try:
-        _token.pop()
-        if _deferrals or _pauses or _switched_off or not _ours or gc.get_threshold() != _ours[0]:
-            _put_right(False)
+        if _deferrals.pop(id(deferral), None) is None:
+            return
+        if _deferrals:
+            try:
+                if next(reversed(_deferrals.values()))[0] == deferral[0]:
+                    return  # another one asks for the same
+            except (RuntimeError, StopIteration):  # another thread has just changed the dictionary
+                pass
+        me = (None, deferral[1])
+        if _token.setdefault(None, me) is not me:
+            _requests.append(False)
         else:
-            gc.set_threshold(*_base)
-            _in_force = None
-            _ours = ()
-            if gc.callbacks and gc.callbacks[-1] is on_collection:
-                del gc.callbacks[-1]
-                _hooked = False
+            if (
+                _deferrals
+                or _pauses
+                or _switched_off
+                or not _ours
+                or gc.get_threshold() != _ours[0]
+            ):
+                _put_right(False)
             else:
-                _unhook()
-            if _deferrals:  # begun meanwhile, when all was still as it wants it
-                _requests.append(True)
-        _token.append(None)
-    except IndexError:
-        _requests.append(False)
+                gc.set_threshold(*_base)
+                _in_force = None
+                _ours = ()
+                if gc.callbacks and gc.callbacks[-1] is on_collection:
+                    del gc.callbacks[-1]
+                    _hooked = False
+                else:
+                    _unhook()
+            _token.clear()
     except BaseException:
-        _once_more(False)
+        _once_more(me, False)
         raise
-    if _requests:
+    if _requests and not _token:
         _settle(False)
 
 
@@ -183,38 +212,62 @@ def is_off() -> bool:
 def _settle(entering: bool) -> None:
     """Put the thresholds right, or have it done by whoever is at it; then serve the requests.
 
-    Taking the token is inside the `try`: a Ctrl-C right after it gives the token back. At worst,
-    when it comes right before, there are two for a moment
-    (tests/test_thresholds.py::test_ctrl_c_loses_no_token).
-
     Args:
         entering: whether a deferral has begun, which also takes the place of what the application
             has set since the one before.
     """
+    me = (None, get_ident())
     try:
-        _token.pop()
-        if _requests:
-            entering = entering or True in _requests
-            _requests.clear()
-        if _deferrals or _ours or _switched_off or _hooked:
-            _put_right(entering)
-        else:
-            _put_pause_right()
-        _token[:] = _TOKEN
-    except IndexError:
-        _requests.append(entering)
-        return
+        while True:
+            if _token.setdefault(None, me) is not me:
+                _requests.append(entering)
+            else:
+                served = len(_requests)
+                entering = entering or True in _requests
+                del _requests[:served]
+                if _deferrals or _ours or _switched_off or _hooked:
+                    _put_right(entering)
+                else:
+                    _put_pause_right()
+                _token.clear()
+            if _token or not _requests:  # who has it looks again when it is done
+                return
+            entering = False
     except BaseException:
-        _once_more(entering)
+        _once_more(me, entering)
         raise
-    if _requests:
-        _settle(False)
 
 
-def _once_more(entering: bool) -> None:
-    """Do again what a Ctrl-C may have stopped halfway."""
-    _token[:] = _TOKEN
+def _once_more(me: object, entering: bool) -> None:
+    """Do again what a Ctrl-C may have stopped halfway, and give the token back first.
+
+    Whether it was taken is to be seen by whose it is, at whichever moment the Ctrl-C came
+    (tests/test_thresholds.py::test_ctrl_c_loses_no_token).
+    """
+    if _token.get(None) is me:
+        _token.clear()
     _settle(entering)
+
+
+def _give_way() -> None:
+    """Let the thread that has the token go on until it has seen the last request.
+
+    It may be about to restore what has to stay for the one that comes now, which without this would
+    run with the collector on until the other one's turn
+    (tests/test_thresholds.py::test_no_collection_runs_inside_many_threads). For some 15
+    milliseconds at most, as the other one may be waiting for this one; and not at all in the thread
+    that has the token itself, in a finalizer.
+    """
+    for _ in range(100):
+        owner = _token.get(None)
+        if owner is None:
+            if not _requests:
+                return
+            _settle(False)
+        elif owner[1] == get_ident():
+            return
+        else:
+            sleep(0.0001)
 
 
 def _put_pause_right() -> None:
@@ -237,6 +290,7 @@ def _put_right(entering: bool) -> None:
     now = gc.get_threshold()
     found = now if _paused_over is None or now[0] != BUDGET else (_paused_over, now[1], now[2])
     is_deferring = bool(_deferrals)  # it may change meanwhile, and then there is a request
+    entering = entering or not _ours  # noted by another thread, whose request is still to come
     if entering or not is_deferring:
         _base = _choose(found, _base, found)
     wanted = ours = _base
@@ -244,7 +298,8 @@ def _put_right(entering: bool) -> None:
         _hook()
         wanted = ours = _wanted(_base)
         # Before they are there: a Ctrl-C in between must not make them the application's own.
-        _ours = (ours, *_ours[:1])
+        # Again in between, they may still be any of those before.
+        _ours = (ours, *_ours)
         if not entering:  # what the application has set meanwhile stays
             wanted = _choose(found, ours, found)
     is_paused = bool(_pauses) and 0 < wanted[0] < BUDGET and wanted[1:] != (LARGEST, LARGEST)
@@ -266,9 +321,13 @@ def _put_right(entering: bool) -> None:
 
 def _choose(found: Thresholds, ours: Thresholds, theirs: Thresholds) -> Thresholds:
     """Return for each threshold the one of `ours` where what is found is ours, else of `theirs`."""
+    if not _ours:
+        return theirs
     chosen = [
-        mine if any(found[at] == known[at] for known in _ours) else other
-        for at, (mine, other) in enumerate(zip(ours, theirs, strict=True))
+        mine if now in known else other
+        for now, known, mine, other in zip(
+            found, zip(*_ours, strict=True), ours, theirs, strict=True
+        )
     ]
     return (chosen[0], chosen[1], chosen[2])
 
@@ -324,14 +383,20 @@ def deferrals() -> list[Deferral]:
 
 
 def _on_fork_in_child() -> None:
-    """End what threads deferred that the child of a fork does not have.
+    """End what threads deferred, or paused, that the child of a fork does not have.
 
     Guarded by tests/test_thresholds.py::test_a_forked_child_keeps_what_its_thread_deferred.
     """
-    _token[:] = _TOKEN  # another thread may have had it when the parent forked
+    _token.clear()  # another thread may have had it when the parent forked
+    here = get_ident()
     for deferral in deferrals():
-        if deferral[1] != get_ident():
-            undefer(deferral)
+        if deferral[1] != here:
+            del _deferrals[id(deferral)]
+            deferral[2].forget(deferral)
+    for holder, thread in list(_pauses.items()):
+        if thread != here:
+            del _pauses[holder]
+    _settle(False)
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork

@@ -71,7 +71,7 @@ class CheckedScope(FrozenScope):
 
         return decorate(function, begin)
 
-    def __enter__(self) -> FrozenScope:
+    def __enter__(self, call: FrozenCall | None = None) -> FrozenScope:
         return self._begin_block(sys._getframe(1))
 
     async def __aenter__(self) -> FrozenScope:

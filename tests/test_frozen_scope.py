@@ -507,7 +507,7 @@ def test_a_beginning_that_fails_is_no_beginning(monkeypatch: pytest.MonkeyPatch)
                 attempt(1)
             assert gc.get_threshold()[0] == 60_000
         assert hooks() == 0
-        assert guard._entries == outer._entries == []
+        assert guard._blocks == guard._calls == outer._blocks == {}
         assert gc.get_threshold() == USUAL
 
 
