@@ -15,7 +15,8 @@ from cyclefree.errors import CollectorError
 __all__ = ["DEFAULT", "DEFAULT_BUDGET", "FreezeOptions", "freeze_options"]
 
 DEFAULT_BUDGET = 1_000_000
-"""Net containers: some 100 MB of small ones, and a young collection of about 60 ms."""
+"""Net containers: some 100 MB of small ones. A collection of so many young ones takes about 60 ms
+where they live on, and 450 ms where they are all garbage (docs/latency.md)."""
 
 _DEFER = {
     "all": "no automatic collection below the budget",
