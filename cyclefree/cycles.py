@@ -201,7 +201,8 @@ def checked_name(function: object) -> str:
     if not callable(function):
         raise TypeError(
             f"a guard decorates functions, and this is an object of type {type(function).__name__} "
-            "that can't be called; as a context manager write 'with assert_no_cycles() as report:'"
+            "that can't be called; for a block write the guard behind 'with', as in 'with "
+            "assert_no_cycles() as report:' or 'with gc_frozen() as frozen:'"
         )
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
     return str(name).replace("<locals>.", "")
