@@ -124,11 +124,14 @@ class FrozenScope(Period):
                 self._calls.pop(id(entry), None)
             else:
                 try:
-                    entry = self._blocks.popitem()[1]
-                except KeyError:  # that of a thread that has ended by a fork, left by another one
+                    entry = next(reversed(self._blocks.values()))  # nearly always the right one
+                except (StopIteration, RuntimeError):  # another thread has just changed it
+                    entry = self._take()
+                else:
+                    if entry[1] != get_ident() or self._blocks.pop(id(entry), None) is None:
+                        entry = self._take()
+                if entry is None:  # that of a thread that has ended by a fork, left by another one
                     return text
-                if self._blocks and entry[1] != get_ident():
-                    entry = self._exchange(entry)
             is_last = not self._blocks and not self._calls
             if is_last:
                 # Before the collector goes on: it would take the young out of the count
@@ -147,20 +150,28 @@ class FrozenScope(Period):
             self._recover(entry)
             raise
 
-    def _exchange(self, other: Deferral) -> Deferral:
-        """Put back another thread's entry, and take out the latest of this one.
+    def _take(self) -> Deferral | None:
+        """Take out the latest entry of this thread's blocks, or else any that is open.
 
-        They are not the same: another thread's may be just being made, and in the child of a fork
-        those of this thread alone go on
-        (tests/test_freeze_shared.py::test_threads_that_share_a_guard_leave_their_own_entries).
+        Another thread's is not touched while there is one of this thread: it may be just being
+        made, not deferred yet (tests/test_freeze_shared.py::
+        test_a_guard_that_is_left_meanwhile_loses_no_entry), and in the child of a fork those of
+        this thread alone go on. None of this thread's is there where another one has entered.
         """
-        self._blocks[id(other)] = other
         here = get_ident()
         for entry in reversed(list(self._blocks.values())):
             if entry[1] == here and self._blocks.pop(id(entry), None) is not None:
                 return entry
-        self._blocks.pop(id(other), None)  # entered by a thread other than the one that leaves
-        return other
+        return self._take_foreign()
+
+    def _take_foreign(self) -> Deferral | None:
+        """Take out an entry that another thread has made: one that is deferred, if there is one."""
+        deferred = {id(entry) for entry in deferrals()}
+        entries = reversed(list(self._blocks.values()))
+        for entry in sorted(entries, key=lambda entry: id(entry) not in deferred):
+            if self._blocks.pop(id(entry), None) is not None:
+                return entry
+        return None
 
     async def __aenter__(self) -> FrozenScope:
         return self.__enter__()
@@ -197,8 +208,7 @@ class FrozenScope(Period):
             lost = [one for one in deferrals() if one[2] is self and id(one) not in known]
             for one in lost:
                 self._blocks[id(one)] = one
-            if self._blocks:
-                entry = self._exchange(self._blocks.popitem()[1])
+            entry = self._take()
         if entry is not None:
             self._drop(entry)
 

@@ -467,12 +467,17 @@ def test_what_the_application_sets_meanwhile_is_not_taken_for_ours() -> None:
 
 def test_no_collection_runs_inside_many_threads() -> None:
     """However threads overlap: none inside a scope, the application's thresholds in the end."""
-    inside: set[int] = set()
+    inside: set[tuple[int, int]] = set()
     violations: list[object] = []
 
     def look(phase: str, info: dict[str, int]) -> None:
-        if phase == "start" and inside:
-            violations.append((info, gc.get_threshold(), _thresholds.deferrals()))
+        # Another thread may begin a scope while this one is on its way here: the collection is one
+        # of those inside only if it would start now as well.
+        before = set(inside)
+        allowed = gc.get_threshold()[info["generation"]]
+        is_due = gc.get_count()[info["generation"]] > allowed
+        if phase == "start" and is_due and before & inside:
+            violations.append((info, allowed, _thresholds.deferrals()))
 
     shared = gc_frozen()
     makers = [gc_frozen, lambda: shared, lambda: gc_frozen(max_net_objects=500_000)]
@@ -483,11 +488,11 @@ def test_no_collection_runs_inside_many_threads() -> None:
             if turn % 3 == 0:
                 pause(holder)
             with makers[(number + turn) % 3]():
-                inside.add(number)
+                inside.add((number, turn))
                 kept = [[] for _ in range(30)]
                 with shared:
                     kept += [[] for _ in range(10)]
-                inside.discard(number)
+                inside.discard((number, turn))
             del kept
             kept = [[] for _ in range(60)]  # the collector runs here
             resume(holder)
