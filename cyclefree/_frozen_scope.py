@@ -124,7 +124,7 @@ class FrozenScope(Period):
                 self._calls.pop(id(entry), None)
             else:
                 try:
-                    entry = next(reversed(self._blocks.values()))  # nearly always the right one
+                    entry = next(iter(self._blocks.values()))  # nearly always this thread's
                 except (StopIteration, RuntimeError):  # another thread has just changed it
                     entry = self._take()
                 else:
@@ -151,7 +151,7 @@ class FrozenScope(Period):
             raise
 
     def _take(self) -> Deferral | None:
-        """Take out the latest entry of this thread's blocks, or else any that is open.
+        """Take out one entry of this thread's blocks, or else any that is open.
 
         Another thread's is not touched while there is one of this thread: it may be just being
         made, not deferred yet (tests/test_freeze_shared.py::
@@ -159,7 +159,7 @@ class FrozenScope(Period):
         this thread alone go on. None of this thread's is there where another one has entered.
         """
         here = get_ident()
-        for entry in reversed(list(self._blocks.values())):
+        for entry in list(self._blocks.values()):
             if entry[1] == here and self._blocks.pop(id(entry), None) is not None:
                 return entry
         return self._take_foreign()
@@ -167,8 +167,7 @@ class FrozenScope(Period):
     def _take_foreign(self) -> Deferral | None:
         """Take out an entry that another thread has made: one that is deferred, if there is one."""
         deferred = {id(entry) for entry in deferrals()}
-        entries = reversed(list(self._blocks.values()))
-        for entry in sorted(entries, key=lambda entry: id(entry) not in deferred):
+        for entry in sorted(self._blocks.values(), key=lambda entry: id(entry) not in deferred):
             if self._blocks.pop(id(entry), None) is not None:
                 return entry
         return None

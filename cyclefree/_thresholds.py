@@ -168,7 +168,9 @@ def undefer(deferral: Deferral) -> None:
             return
         if _deferrals:
             try:
-                if next(reversed(_deferrals.values()))[0] == deferral[0]:
+                # Never `reversed`: when other threads change the dictionary, that iterator may read
+                # past the end of its table (python/cpython#154709).
+                if next(iter(_deferrals.values()))[0] == deferral[0]:
                     return  # another one asks for the same
             except (RuntimeError, StopIteration):  # another thread has just changed the dictionary
                 pass
@@ -254,11 +256,11 @@ def _give_way() -> None:
 
     It may be about to restore what has to stay for the one that comes now, which without this would
     run with the collector on until the other one's turn
-    (tests/test_thresholds.py::test_no_collection_runs_inside_many_threads). For some 15
-    milliseconds at most, as the other one may be waiting for this one; and not at all in the thread
-    that has the token itself, in a finalizer.
+    (tests/test_thresholds.py::test_no_collection_runs_inside_many_threads). For a quarter of a
+    second at most, which is for a busy machine, as the other one may be waiting for this one; and
+    not at all in the thread that has the token itself, in a finalizer.
     """
-    for _ in range(100):
+    for turn in range(200):
         owner = _token.get(None)
         if owner is None:
             if not _requests:
@@ -267,7 +269,7 @@ def _give_way() -> None:
         elif owner[1] == get_ident():
             return
         else:
-            sleep(0.0001)
+            sleep(0.0001 if turn < 100 else 0.0023)
 
 
 def _put_pause_right() -> None:

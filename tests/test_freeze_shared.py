@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -117,6 +118,52 @@ def test_an_entry_may_be_left_by_another_thread(worker: Worker) -> None:
     assert guard._blocks == {}
 
 
+def test_a_guard_that_has_given_up_defers_again_at_its_next_beginning(worker: Worker) -> None:
+    """With `on_exceed="restore"` it gives up until then, for all threads that are in it."""
+    guard = gc_frozen(max_net_objects=1_000, on_exceed="restore")
+    with guard:
+        kept: list[list[object]] = [[] for _ in range(1_500)]
+        guard.checkpoint()
+        assert gc.get_threshold() == OWN
+        with guard:
+            assert gc.get_threshold() == OWN
+        worker.do(guard.enter)
+        assert gc.get_threshold() == OWN
+        worker.do(lambda: guard.leave(failed=False))
+    del kept
+    for _ in range(2):
+        guard.enter()
+        worker.do(guard.enter)
+        guard.leave(failed=False)
+        assert gc.get_threshold() == deferred(1_000)
+        worker.do(lambda: guard.leave(failed=False))
+        assert gc.get_threshold() == OWN
+
+
+def test_a_call_that_fails_ends_its_own_entry_only() -> None:
+    """A guard's `on_exit` waits for the last one, also after a generator that has raised."""
+    guard = gc_frozen(on_exit="young")
+
+    @guard
+    def numbers() -> Iterator[int]:
+        yield 1
+        raise KeyError("in the end")
+
+    @guard
+    def fails() -> None:
+        raise KeyError("at once")
+
+    gc.collect()
+    with guard:
+        with pytest.raises(KeyError):
+            list(numbers())
+        with pytest.raises(KeyError):
+            fails()
+        assert gc.get_threshold() == DEFERRED
+        assert guard.stats.explicit_collections == 0
+    assert guard.stats.explicit_collections == 1
+
+
 class Shared:
     """A guard that two threads share: this one moves, and the other one comes meanwhile."""
 
@@ -186,7 +233,7 @@ class Shared:
 
 @pytest.mark.parametrize("kind", ["block", "call"])
 def test_threads_that_share_a_guard_leave_their_own_entries(worker: Worker, kind: str) -> None:
-    """Whichever moment the other thread comes at, none takes another one's, or what is being made."""
+    """Whichever moment the other thread comes at, none takes what is another one's."""
     for mine, others, moves in (
         (0, 0, "enters | enters"),
         (1, 0, "leaves | enters"),
@@ -200,7 +247,7 @@ def test_threads_that_share_a_guard_leave_their_own_entries(worker: Worker, kind
 
 
 def test_a_guard_that_is_left_meanwhile_loses_no_entry(worker: Worker) -> None:
-    """Who leaves what another thread has entered takes none of which that thread is in the middle."""
+    """Who leaves what another thread has entered takes none that is just being made."""
     guard = gc_frozen()
     has_come: list[bool] = []
 
@@ -251,7 +298,7 @@ def test_a_thousand_tasks_of_different_guards() -> None:
             expect(OWN)
             await asyncio.sleep(0)
 
-    async def main() -> list[object]:
+    async def main() -> list[int | BaseException]:
         watching = asyncio.create_task(watch())
         tasks = [asyncio.create_task(guards[number % 3](work)(number)) for number in range(1_000)]
         results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -351,7 +398,7 @@ def test_a_guard_both_around_a_coroutine_and_in_it() -> None:
 
 
 def test_loops_in_many_threads_share_guards() -> None:
-    """Steps of tasks in several loops at once: what is deferred is what is open, then none."""
+    """Steps of tasks in several loops at once: what is deferred is what is open, at last none."""
     interval = sys.getswitchinterval()
     guards = [gc_frozen(), gc_frozen(defer="full")]
     wrong: list[object] = []
@@ -474,13 +521,12 @@ def test_generators_of_one_guard_are_stepped_in_turns_by_threads(worker: Worker)
     first, second = numbers(), numbers()
     for _ in range(3):
         next(first)
-        worker.do(first.__next__)
+        worker.do(partial(next, first))
         with guard:
-            worker.do(second.__next__)
+            worker.do(partial(next, second))
             next(second)
         assert gc.get_threshold() == OWN
     assert set(seen) == {DEFERRED}
-    del first, second
     assert guard._blocks == guard._calls == {}
     assert guard._start is None
 

@@ -23,7 +23,7 @@ import pytest
 
 from cyclefree import _counters, _frozen_scope, _period, _thresholds, cycle_scope, gc_frozen
 from cyclefree._counters import LARGEST
-from cyclefree._frozen_scope import FrozenCall
+from cyclefree._frozen_scope import FrozenCall, FrozenScope
 from cyclefree._thresholds import BUDGET, FULL_ONLY, Deferral, defer, pause, resume, undefer
 
 OWN = (700, 11, 13)
@@ -113,6 +113,9 @@ class Holder:
             resume(self)
         else:
             undefer(self._deferral)
+
+    def forget(self, deferral: Deferral) -> None:
+        """Be a scope; no test here forks while one of these is open."""
 
 
 def assert_right(holders: list[Holder], base: Thresholds = OWN) -> None:
@@ -423,8 +426,7 @@ OFF_MOVES = ["off begins", "off ends"]
 @pytest.mark.parametrize("at_first", ["", "pause stays", "10,000 stays", "full stays"])
 def test_whoever_comes_meanwhile_is_served(at_first: str) -> None:
     """At whichever bytecode another one comes, in the end the thresholds are as both want them."""
-    more = ["10,000 begins", "10,000 ends"]
-    comings = ["pause begins", "5,000 begins", "full ends", *more] if at_first else [*MOVES, *more]
+    comings = ["pause begins", "5,000 begins", "10,000 ends"] if at_first else MOVES
     for moving, coming in itertools.product(MOVES, comings):
         scene = Scene(at_first, moving, coming)
         assert at_each_step(scene.prepare, scene.come, scene.check) > 10
@@ -436,6 +438,56 @@ def test_whoever_comes_meanwhile_without_a_budget_is_served() -> None:
         for moving, coming in itertools.permutations(moves):
             scene = Scene("", moving, coming)
             assert at_each_step(scene.prepare, scene.come, scene.check) > 10
+
+
+@pytest.mark.parametrize("moving", ["pause begins", "pause ends", "5,000 begins", "full ends"])
+def test_whoever_begins_meanwhile_defers_over_what_the_application_has_set(moving: str) -> None:
+    """Also where another move that leaves the application's thresholds alone is under way."""
+    scene = Scene("full stays", moving, "10,000 begins")
+    now = (901, 17, 13)
+
+    def prepare() -> Callable[[], object]:
+        run = scene.prepare()
+        gc.set_threshold(*now[:2])
+        return run
+
+    def check() -> None:
+        if not scene.has_come:
+            scene.come()
+        assert_right(scene.holders, now)
+        for holder in scene.holders:
+            if holder.is_open:
+                holder.end()
+        assert gc.get_threshold() == now
+        gc.set_threshold(*OWN)
+        assert_idle()
+
+    assert at_each_step(prepare, scene.come, check) > 10
+
+
+@pytest.mark.parametrize("coming", ["pause begins", "pause ends", "full begins"])
+def test_what_an_earlier_scope_was_over_does_not_come_back(coming: str) -> None:
+    """Even for an application whose own full threshold is the largest one, as ours is."""
+    scene = Scene("", "5,000 begins", coming)
+    now = (700, 11, LARGEST)
+
+    def prepare() -> Callable[[], object]:
+        earlier = Holder(5_000)
+        gc.set_threshold(901, 17, 19)
+        earlier.begin()
+        earlier.end()
+        gc.set_threshold(*now)
+        return scene.prepare()
+
+    def check() -> None:
+        for holder in scene.holders:
+            if holder.is_open:
+                holder.end()
+        assert gc.get_threshold() == now
+        gc.set_threshold(*OWN)
+        assert_idle()
+
+    assert at_each_step(prepare, scene.come, check) > 10
 
 
 def test_nobody_waits_for_a_thread_that_is_at_it() -> None:
@@ -480,7 +532,11 @@ def test_no_collection_runs_inside_many_threads() -> None:
             violations.append((info, allowed, _thresholds.deferrals()))
 
     shared = gc_frozen()
-    makers = [gc_frozen, lambda: shared, lambda: gc_frozen(max_net_objects=500_000)]
+    makers: list[Callable[[], FrozenScope]] = [
+        gc_frozen,
+        lambda: shared,
+        lambda: gc_frozen(max_net_objects=500_000),
+    ]
 
     def work(number: int) -> None:
         for turn in range(120):
@@ -489,7 +545,7 @@ def test_no_collection_runs_inside_many_threads() -> None:
                 pause(holder)
             with makers[(number + turn) % 3]():
                 inside.add((number, turn))
-                kept = [[] for _ in range(30)]
+                kept: list[list[object]] = [[] for _ in range(30)]
                 with shared:
                     kept += [[] for _ in range(10)]
                 inside.discard((number, turn))
@@ -521,8 +577,14 @@ def test_no_collection_runs_inside_many_threads() -> None:
 # -- Ctrl-C ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("at_first", ["", "pause stays", "10,000 stays", "full stays", "off stays"])
-@pytest.mark.parametrize("moving", [*MOVES, *OFF_MOVES])
+INTERRUPTED = [
+    *itertools.product(["", "pause stays", "full stays"], MOVES),
+    *itertools.product(["10,000 stays", "off stays"], ["5,000 begins", "5,000 ends"]),
+    *itertools.product(["", "full stays"], OFF_MOVES),
+]
+
+
+@pytest.mark.parametrize(("at_first", "moving"), INTERRUPTED)
 def test_ctrl_c_loses_no_token(at_first: str, moving: str) -> None:
     """After a Ctrl-C at any bytecode of a move, and its end, all is right at once."""
     scene = Scene(at_first, moving)
@@ -578,7 +640,8 @@ class Guarded:
         self._outer = gc_frozen(max_net_objects=10_000) if self._where == "another" else self._guard
         if self._where != "alone":
             self._outer.enter()
-        return getattr(self, self._how)
+        how: Callable[[], object] = getattr(self, self._how)
+        return how
 
     def block(self) -> None:
         """Be in it."""
