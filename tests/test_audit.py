@@ -40,7 +40,7 @@ def execute(words: Sequence[str], folder: Path, stdin: str = "", **environment: 
         input=stdin,
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=600,
     )
 
 
@@ -324,7 +324,7 @@ def test_ctrl_c_ends_the_program_and_the_report_comes_all_the_same(tmp_path: Pat
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "KeyboardInterrupt" in errors
     assert "cyclefree" not in errors.partition("KeyboardInterrupt")[0]

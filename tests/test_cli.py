@@ -190,7 +190,7 @@ def test_programs_that_are_not_there_are_wrong_usage(
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
@@ -571,7 +571,7 @@ def printed_by(words: str, folder: Path) -> str:
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
     )
     return done.stderr
 
@@ -638,7 +638,7 @@ def test_the_readmes_first_cycle_is_real(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 1
     printed = re.sub(r"\(\d+ bytes\)", "(N bytes)", done.stderr)
@@ -653,7 +653,7 @@ def test_the_example_shows_its_cycles() -> None:
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 1
     assert done.stdout.endswith("served 21 requests, 0 connections still open\n")

@@ -66,7 +66,7 @@ def measured(path: Path) -> dict[str, Any]:
         [sys.executable, str(HERE / "one_case.py"), str(path)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
         env={**os.environ, "PYTHONHASHSEED": "0"},
     )

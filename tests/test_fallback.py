@@ -183,5 +183,5 @@ print(objects, counts, gc.get_freeze_count() == before, bool(before))
 def test_a_frozen_heap_stays_frozen(frozen: bool) -> None:
     """What the application has frozen is frozen afterwards, and nothing else is."""
     command = [sys.executable, "-c", _PROGRAM, *["frozen"] * frozen]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.stdout == f"[1, 1, 1] [1, 1, 1] True {frozen}\n", done.stderr

@@ -618,7 +618,7 @@ show(open_now(shared), open_now(others), gc.get_threshold(), gc.callbacks)
 def test_a_forked_child_goes_on_with_the_entries_of_its_thread() -> None:
     """Those of other threads end in the child, and its own where it leaves; figures stay sane."""
     done = subprocess.run(
-        [sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=300
     )
     own = "(700, 11, 13)"
     after = [f"{own} []", "0 True 0 0", "0 True 0 0", own]

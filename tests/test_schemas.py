@@ -194,7 +194,7 @@ def test_the_audits_report_is_valid(tmp_path: Path) -> None:
         [sys.executable, "-m", "cyclefree", "run", *options, "examples/connections.py"],
         cwd=ROOT,
         capture_output=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0
     data = json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))

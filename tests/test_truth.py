@@ -354,7 +354,7 @@ def test_a_look_at_the_whole_heap_leaves_the_free_list_of_asyncio_alone() -> Non
     limited = "import resource\nresource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))\n"
     source = (limited if sys.platform == "linux" else "") + AFTER_ASYNCIO
     child = subprocess.run(
-        [sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", source], capture_output=True, text=True, timeout=300, check=False
     )
     assert (child.stdout, child.stderr) == ("objects: 0\n", "")
 
@@ -453,7 +453,7 @@ def test_with_the_collector_off_and_a_large_generation_0(freeze: str, size: int)
     """Right answers, and after the first call no look has to read the heap."""
     source = OFF.format(freeze=freeze, size=size)
     child = subprocess.run(
-        [sys.executable, "-c", source], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", source], capture_output=True, text=True, timeout=600, check=False
     )
     objects = 40 if sys.version_info >= (3, 11) else 80  # and the dictionary of each
     assert (child.stdout, child.stderr) == (f"{objects} True False True {size}\nTrue\n", "")

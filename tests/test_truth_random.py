@@ -22,7 +22,7 @@ def test_the_same_as_the_collector(name: str) -> None:
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,
-        timeout=250,
+        timeout=900,
         check=False,
     )
     assert child.returncode == 0, child.stderr[-4000:]

@@ -37,7 +37,7 @@ from cyclefree import *
 def run(program: str) -> list[str]:
     """Run a program in a process of its own and return the lines that it writes."""
     done = subprocess.run(
-        [sys.executable, "-c", _BEGINNING + program], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", _BEGINNING + program], capture_output=True, text=True, timeout=300
     )
     assert done.stderr == ""
     assert done.returncode == 0

@@ -70,7 +70,7 @@ def run(*arguments: str, folder: Path = ROOT) -> str:
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
         check=True,
     )
     return done.stdout
