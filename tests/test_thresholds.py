@@ -218,8 +218,8 @@ class Steps:
         return self._step
 
     def _pass(self, frame: FrameType, where: str) -> None:
-        # Tracing goes on: to end it here would take the instructions away that 3.12 is just about to
-        # look at, when another thread comes to the same code.
+        # Tracing goes on: its end would take away the instructions that 3.12 is just about to look
+        # at, when another thread comes to the same code.
         self._left -= 1
         if self._left == -1:
             self._place = f"{frame.f_code.co_name}, line {frame.f_lineno}, {where}"
