@@ -85,6 +85,8 @@ class Window:
             marks.append([])
             if self.restarts == restarts:
                 return
+            if not marks or marks[-1] is None:  # it was one already, and has been seen
+                return
             marks.pop()
 
     def is_running(self) -> bool:

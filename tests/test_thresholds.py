@@ -190,6 +190,8 @@ class Steps:
         self._left = moment
         self._place = ""
         self._outside = sys._getframe()
+        # 3.12 tells of bytecodes only what begins to be traced after some frame has asked for them.
+        self._outside.f_trace_opcodes = True
         before = sys.gettrace()
         sys.settrace(self._trace)
         try:
