@@ -76,16 +76,15 @@ class Window:
 
         On 3.10 and 3.11 the new list can itself start a collection, before it is a mark: the hook
         then finds this window as it was, and changes `marks` in place. Under a profiler one can
-        start between the making of the list and its being a mark; the mark is then made again
+        start between the making of the list and its being a mark; the mark is then made again. One
+        that comes after that, before the check, has seen it, and there is nothing to do
         (tests/test_watch.py::test_a_mark_is_made_again_after_a_collection).
         """
         marks = self.marks
         while True:
             restarts = self.restarts
             marks.append([])
-            if self.restarts == restarts:
-                return
-            if not marks or marks[-1] is None:  # it was one already, and has been seen
+            if self.restarts == restarts or not marks or marks[-1] is None:
                 return
             marks.pop()
 

@@ -171,12 +171,34 @@ def test_without_a_budget_the_collector_is_really_off() -> None:
             assert gc.isenabled()  # somebody asks for a net
             assert gc.get_threshold() == OFF
         assert not gc.isenabled()
+        with gc_frozen(defer="full", max_net_objects=None):
+            assert not gc.isenabled()
+    assert gc.isenabled()
+    with gc_frozen(), gc_frozen(max_net_objects=None):
+        assert gc.isenabled()
     assert gc.isenabled()
     gc.disable()
     with gc_frozen(max_net_objects=None):
         pass
     assert not gc.isenabled()
     gc.enable()
+
+
+def test_whose_the_cleared_flag_is_can_not_be_told() -> None:
+    """What is documented: the application's own `gc.disable()` inside ends with the scope."""
+    with gc_frozen(max_net_objects=None):
+        gc.disable()
+    assert gc.isenabled()
+
+
+def test_really_off_stays_off_when_a_library_enables_the_collector() -> None:
+    """The flag is set then, but no collection comes of it."""
+    with gc_frozen(max_net_objects=None) as frozen:
+        gc.enable()
+        kept: list[list[object]] = [[] for _ in range(20_000)]
+        assert frozen.stats.automatic_collections == 0
+    del kept
+    assert gc.isenabled()
 
 
 def test_explicit_collections_go_on() -> None:

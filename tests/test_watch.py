@@ -441,8 +441,9 @@ def test_many_threads_open_and_close_watches() -> None:
     assert _rollover._hooked == []
 
 
-def test_a_mark_is_made_again_after_a_collection() -> None:
-    """A profiler's allocations can start a collection between a list and its being a mark."""
+@pytest.mark.parametrize("is_mark", [False, True])
+def test_a_mark_is_made_again_after_a_collection(is_mark: bool) -> None:
+    """A collection can start between a list and its being a mark, or before that is checked."""
     watch = Watch("f()", options(), stepped=True)
     watch.open()
 
@@ -450,10 +451,13 @@ def test_a_mark_is_made_again_after_a_collection() -> None:
         collections = 0
 
         def append(self, mark: Any) -> None:
+            if is_mark:
+                super().append(mark)
             if self.collections:
                 self.collections -= 1
                 gc.collect()
-            super().append(mark)
+            if not is_mark:
+                super().append(mark)
 
     watch.window.marks = marks = Marks()
     for moment in (watch.enter, watch.leave):
