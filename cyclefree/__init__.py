@@ -1,5 +1,15 @@
 """Run CPython without its cyclic garbage collector: find reference cycles, and keep them out.
 
+Begin with `cycle_scope`:
+
+>>> import cyclefree
+>>> with cyclefree.cycle_scope() as report:
+...     ring = []
+...     ring.append(ring)
+...     del ring
+>>> report.objects
+1
+
 The rooms, from the ground up. Each imports only from those above it (tests/test_layers.py):
 
     errors      every exception and warning
@@ -29,16 +39,6 @@ The rooms, from the ground up. Each imports only from those above it (tests/test
     freeze      gc_frozen, net_objects
     workers     warmup, before_fork, after_fork_in_child
     _program, _arguments, audit, cli     python -m cyclefree run
-
-Begin with `cycle_scope`:
-
->>> import cyclefree
->>> with cyclefree.cycle_scope() as report:
-...     ring = []
-...     ring.append(ring)
-...     del ring
->>> report.objects
-1
 """
 
 from __future__ import annotations
